@@ -1,0 +1,87 @@
+/*
+ * struct sigmax_engine: all arithmetic of one precision on one instruction set. The folder engine/ is compiled once for
+ * each; network.c checks arguments, finds memory and threads, and calls here.
+ *
+ * Common to every function: `void *` is real (float or double), aligned for it, no more; matrices are dense, in C
+ * order; arguments are valid (an engine checks nothing); outputs do not overlap inputs unless said; nothing is
+ * allocated, no clock read, no environment consulted.
+ */
+#ifndef SIGMAX_ENGINE_H
+#define SIGMAX_ENGINE_H
+
+#include <stddef.h>
+
+#include "sigmax.h"
+#include "threads.h"
+
+/* The sizes of a network and where its parameters lie. Index l = 0 ... n_layers. Offsets are counted in reals. */
+struct sigmax_shape {
+    size_t n_layers;               /* L */
+    const size_t *sizes;           /* (L + 1) n_0, ..., n_L */
+    const size_t *weight_offset;   /* (L + 1) of W_l (n_l, n_{l-1}); [0] unused */
+    const size_t *bias_offset;     /* (L + 1) of b_l (n_l); [0] unused */
+    const size_t *neurons_before;  /* (L + 1) n_1 + ... + n_{l-1}: activations of layer l start at rows times this */
+    size_t n_neurons;              /* n_1 + ... + n_L */
+    size_t widest;                 /* max n_0, ..., n_L */
+    size_t n_weights, n_parameters;
+};
+
+/* The threads that a call may use. */
+struct sigmax_team {
+    size_t n_threads;
+    void (*parallel)(size_t n_threads, size_t n_tasks, sigmax_task task, void *context); /* sigmax_parallel */
+};
+
+struct sigmax_engine {
+    const char *instruction_set;
+
+    /* The functions of sigmax_api.h of the same names. */
+    void (*exp)(const void *z, void *out, size_t n);
+    void (*sigmoid)(const void *z, void *out, size_t n);
+    void (*sigmoid_prime)(const void *z, void *out, size_t n);
+    void (*softmax)(const void *z, void *out, size_t rows, size_t k);
+    void (*softmax_jacobian)(const void *z, void *out, size_t k);
+    void (*cross_entropy)(const void *z, const void *y, double *cost, size_t rows, size_t k);
+    void (*output_delta)(const void *z, const void *y, void *delta, size_t rows, size_t k);
+    size_t (*first_non_finite)(const void *values, size_t n);
+    double (*peak)(size_t n); /* returns the number of floating-point operations done */
+
+    /*
+     * The three matrix products: rows examples, w (n_out, n_in). scratch holds product_scratch() bytes, 64-byte aligned.
+     * forward:  z (rows, n_out)   = a (rows, n_in) w^T + b (n_out)
+     * delta:    out (rows, n_in)  = delta (rows, n_out) w
+     * gradient: out (n_out, n_in) = scale * delta^T (n_out, rows) a (rows, n_in)
+     */
+    size_t (*product_scratch)(size_t rows, size_t n_in, size_t n_out, size_t n_threads);
+    void (*matmul_forward)(const void *a, const void *w, const void *b, void *z, size_t rows, size_t n_in,
+                           size_t n_out, void *scratch, const struct sigmax_team *team);
+    void (*matmul_delta)(const void *delta, const void *w, void *out, size_t rows, size_t n_in, size_t n_out,
+                         void *scratch, const struct sigmax_team *team);
+    void (*matmul_gradient)(const void *delta, const void *a, double scale, void *out, size_t rows, size_t n_in,
+                            size_t n_out, void *scratch, const struct sigmax_team *team);
+
+    /* The bytes of workspace that the three functions below need; SIZE_MAX when they cannot be counted.
+       rows: of the data for backprop, of a batch for train. */
+    size_t (*inference_workspace)(const struct sigmax_shape *shape, size_t rows, size_t n_threads);
+    size_t (*backprop_workspace)(const struct sigmax_shape *shape, size_t rows, size_t n_threads);
+    size_t (*train_workspace)(const struct sigmax_shape *shape, size_t batch_size, size_t n_threads);
+
+    /* a_L and what follows from it, row block by row block: probabilities (rows, n_L), labels (rows), and, when data
+       has targets, the sum of C_x and the number of rows classified correctly. Each output may be NULL. */
+    void (*infer)(const struct sigmax_shape *shape, const void *parameters, const struct sigmax_data *data,
+                  void *probabilities, int64_t *labels, double *cost, size_t *n_correct, void *workspace,
+                  const struct sigmax_team *team);
+    /* a_1, ..., a_L of all rows; workspace as for backprop. */
+    void (*activations)(const struct sigmax_shape *shape, const void *parameters, const void *X, size_t rows,
+                        void *activations, void *workspace, const struct sigmax_team *team);
+    /* As sigmax_backprop; *cost is the mean. */
+    void (*backprop)(const struct sigmax_shape *shape, const void *parameters, const struct sigmax_data *data,
+                     double *cost, void *activations, void *deltas, void *gradient, void *workspace,
+                     const struct sigmax_team *team);
+    /* As sigmax_train, without its care for divergence: what comes out may not be finite. */
+    void (*train_batches)(const struct sigmax_shape *shape, void *parameters, const struct sigmax_data *data,
+                          const struct sigmax_training *training, struct sigmax_progress *progress,
+                          size_t n_batches, void *workspace, const struct sigmax_team *team);
+};
+
+#endif

@@ -1,0 +1,83 @@
+/*
+ * The four equations of backpropagation, a function each, in their order (Nielsen, chapter 2).
+ *
+ *     BP1   delta_L = a_L sum_j y_j - y                        a_L - y where y sums to 1
+ *     BP2   delta_l = (delta_{l+1} W_{l+1}) * a_l * (1 - a_l)
+ *     BP3   dC/db_l = (1/n) sum_x delta_l
+ *     BP4   dC/dW_l = (1/n) delta_l^T a_{l-1}
+ *
+ * delta_l is (rows, n_l), one row for each example. BP3 and BP4 write through a struct blend,
+ * out = keep * out + scale * sum over x: {0, 1/n} leaves the gradient itself, and the update of gradient descent
+ * (update.h) is another choice of the two numbers, with the parameters as out.
+ */
+#ifndef SIGMAX_ENGINE_BACKWARD_H
+#define SIGMAX_ENGINE_BACKWARD_H
+
+#include "../engine.h"
+#include "forward.h"
+#include "matmul.h"
+#include "real.h"
+
+/* BP1 for labels: delta_L = a_L - y, y being 1 at the label and 0 elsewhere.  a, delta (rows, k) */
+static void bp1_labels(const real *a, const int64_t *labels, real *delta, size_t rows, size_t k)
+{
+    memcpy(delta, a, rows * k * sizeof *delta);
+    for (size_t r = 0; r < rows; r++) delta[r * k + (size_t)labels[r]] -= 1;
+}
+
+/* BP1 in its general form: delta_L = a_L sum_j y_j - y.  a, y, delta (rows, k) */
+static void bp1_targets(const real *a, const real *y, real *delta, size_t rows, size_t k)
+{
+    for (size_t r = 0; r < rows; r++) {
+        const real *const a_x = a + r * k, *const y_x = y + r * k;
+        real sum = 0;
+        for (size_t j = 0; j < k; j++) sum += y_x[j];
+        for (size_t j = 0; j < k; j++) delta[r * k + j] = a_x[j] * sum - y_x[j];
+    }
+}
+
+/* BP2: delta_l = (delta_{l+1} W_{l+1}) * a_l * (1 - a_l).  delta_next (rows, n_next), w (n_next, n), a, delta (rows, n) */
+static void bp2(const real *delta_next, const real *w, const real *a, real *delta, size_t rows, size_t n, size_t n_next,
+                void *scratch, const struct sigmax_team *team)
+{
+    matmul_delta(delta_next, w, a, delta, rows, n, n_next, scratch, team);
+}
+
+/* BP3: nabla_b = keep nabla_b + scale sum_x delta.  delta (rows, n), nabla_b (n) */
+static void bp3(const real *delta, struct blend blend, real *nabla_b, size_t rows, size_t n)
+{
+    for (size_t j = 0; j < n; j++) nabla_b[j] = blend.keep == 0 ? 0 : blend.keep * nabla_b[j];
+    for (size_t r = 0; r < rows; r++) {
+        for (size_t j = 0; j < n; j++) nabla_b[j] += blend.scale * delta[r * n + j];
+    }
+}
+
+/* BP4: nabla_w = keep nabla_w + scale delta^T a.  delta (rows, n), a (rows, n_prev), nabla_w (n, n_prev) */
+static void bp4(const real *delta, const real *a, struct blend blend, real *nabla_w, size_t rows, size_t n_prev,
+                size_t n, void *scratch, const struct sigmax_team *team)
+{
+    matmul_gradient(delta, a, blend, nabla_w, rows, n_prev, n, scratch, team);
+}
+
+/*
+ * From delta_L (BP1) down to layer 1. into is laid out as the parameters, and may be the parameters: a layer's weights
+ * are written after BP2 has read them. activations and deltas as in forward.h; only delta_L is given.
+ */
+static void backward(const struct sigmax_shape *shape, const real *parameters, const real *X, size_t rows,
+                     const real *activations, real *deltas, struct blend weights, struct blend biases, real *into,
+                     void *scratch, const struct sigmax_team *team)
+{
+    for (size_t l = shape->n_layers; l >= 1; l--) {
+        const size_t n = shape->sizes[l], n_prev = shape->sizes[l - 1];
+        const real *const delta = deltas + layer_at(shape, l, rows);
+        const real *const a_prev = l > 1 ? activations + layer_at(shape, l - 1, rows) : X;
+        if (l > 1) {
+            real *const delta_prev = deltas + layer_at(shape, l - 1, rows);
+            bp2(delta, parameters + shape->weight_offset[l], a_prev, delta_prev, rows, n_prev, n, scratch, team);
+        }
+        bp3(delta, biases, into + shape->bias_offset[l], rows, n);
+        bp4(delta, a_prev, weights, into + shape->weight_offset[l], rows, n_prev, n, scratch, team);
+    }
+}
+
+#endif

@@ -1,0 +1,136 @@
+/*
+ * The translation unit of one engine. The build compiles it once per precision (SIGMAX_REAL_BITS) and instruction set
+ * (SIGMAX_ISA_NAME). Everything is static but one constant table, so that no code made for one instruction set can be
+ * called, or merged by the linker, where another is in use.
+ */
+#include "real.h"
+
+#include "activation.h"
+#include "finite.h"
+#include "matmul.h"
+#include "forward.h"
+#include "backward.h"
+#include "update.h"
+#include "train.h"
+#include "peak.h"
+
+/* The table's functions take void *, so each gets a face that says so. */
+
+static void face_exp(const void *z, void *out, size_t n)
+{
+    exponentials(z, out, n);
+}
+
+static void face_sigmoid(const void *z, void *out, size_t n)
+{
+    sigmoids(z, out, n);
+}
+
+static void face_sigmoid_prime(const void *z, void *out, size_t n)
+{
+    sigmoid_primes(z, out, n);
+}
+
+static void face_softmax(const void *z, void *out, size_t rows, size_t k)
+{
+    softmax(z, out, rows, k);
+}
+
+static void face_softmax_jacobian(const void *z, void *out, size_t k)
+{
+    softmax_jacobian(z, out, k);
+}
+
+static void face_cross_entropy(const void *z, const void *y, double *cost, size_t rows, size_t k)
+{
+    cross_entropy_targets(z, y, cost, rows, k);
+}
+
+static void face_output_delta(const void *z, const void *y, void *delta, size_t rows, size_t k)
+{
+    softmax(z, delta, rows, k);
+    bp1_targets(delta, y, delta, rows, k);
+}
+
+static size_t face_first_non_finite(const void *values, size_t n)
+{
+    return first_non_finite(values, n);
+}
+
+static void face_matmul_forward(const void *a, const void *w, const void *b, void *z, size_t rows, size_t n_in,
+                                size_t n_out, void *scratch, const struct sigmax_team *team)
+{
+    matmul_forward(a, w, b, z, rows, n_in, n_out, 0, scratch, team);
+}
+
+static void face_matmul_delta(const void *delta, const void *w, void *out, size_t rows, size_t n_in, size_t n_out,
+                              void *scratch, const struct sigmax_team *team)
+{
+    matmul_delta(delta, w, NULL, out, rows, n_in, n_out, scratch, team);
+}
+
+static void face_matmul_gradient(const void *delta, const void *a, double scale, void *out, size_t rows, size_t n_in,
+                                 size_t n_out, void *scratch, const struct sigmax_team *team)
+{
+    const struct blend blend = {0, (real)scale};
+    matmul_gradient(delta, a, blend, out, rows, n_in, n_out, scratch, team);
+}
+
+static void face_infer(const struct sigmax_shape *shape, const void *parameters, const struct sigmax_data *data,
+                       void *probabilities, int64_t *labels, double *cost, size_t *n_correct, void *workspace,
+                       const struct sigmax_team *team)
+{
+    infer(shape, parameters, data, probabilities, labels, cost, n_correct, workspace, team);
+}
+
+static void face_activations(const struct sigmax_shape *shape, const void *parameters, const void *X, size_t rows,
+                             void *activations, void *workspace, const struct sigmax_team *team)
+{
+    activations_of(shape, parameters, X, rows, activations, workspace, team);
+}
+
+static void face_backprop(const struct sigmax_shape *shape, const void *parameters, const struct sigmax_data *data,
+                          double *cost, void *activations, void *deltas, void *gradient, void *workspace,
+                          const struct sigmax_team *team)
+{
+    backprop(shape, parameters, data, cost, activations, deltas, gradient, workspace, team);
+}
+
+static void face_train_batches(const struct sigmax_shape *shape, void *parameters, const struct sigmax_data *data,
+                               const struct sigmax_training *training, struct sigmax_progress *progress,
+                               size_t n_batches, void *workspace, const struct sigmax_team *team)
+{
+    train_batches(shape, parameters, data, training, progress, n_batches, workspace, team);
+}
+
+#define JOIN_OF(a, b, c, d) a##b##c##d
+#define JOIN(a, b, c, d) JOIN_OF(a, b, c, d)
+#define TEXT_OF(x) #x
+#define TEXT(x) TEXT_OF(x)
+#define ENGINE JOIN(sigmax_engine_f, SIGMAX_REAL_BITS, _, SIGMAX_ISA_NAME)
+
+extern const struct sigmax_engine ENGINE;
+
+const struct sigmax_engine ENGINE = {
+    .instruction_set = TEXT(SIGMAX_ISA_NAME),
+    .exp = face_exp,
+    .sigmoid = face_sigmoid,
+    .sigmoid_prime = face_sigmoid_prime,
+    .softmax = face_softmax,
+    .softmax_jacobian = face_softmax_jacobian,
+    .cross_entropy = face_cross_entropy,
+    .output_delta = face_output_delta,
+    .first_non_finite = face_first_non_finite,
+    .peak = peak,
+    .product_scratch = product_scratch,
+    .matmul_forward = face_matmul_forward,
+    .matmul_delta = face_matmul_delta,
+    .matmul_gradient = face_matmul_gradient,
+    .inference_workspace = inference_workspace,
+    .backprop_workspace = backprop_workspace,
+    .train_workspace = train_workspace,
+    .infer = face_infer,
+    .activations = face_activations,
+    .backprop = face_backprop,
+    .train_batches = face_train_batches,
+};

@@ -1,0 +1,52 @@
+/*
+ * The sizes that the speed of the products hangs on: one home for them all.
+ *
+ * A tile is ROWS x COLS sums that stay in registers, COLS being VECTORS vectors of LANES reals. It needs ROWS * VECTORS
+ * registers for the sums and VECTORS + 1 more, of 32 on v4 and arm64, 16 elsewhere. Neighbouring sizes can be many
+ * times slower, because a compiler gives up keeping the sums in registers: choose by measuring.
+ */
+#ifndef SIGMAX_ENGINE_TILES_H
+#define SIGMAX_ENGINE_TILES_H
+
+#include "real.h"
+
+#if defined(__AVX512F__)
+enum { VECTOR_BYTES = 64, VECTORS = 3, ROWS = 8 };
+#elif defined(__AVX2__)
+enum { VECTOR_BYTES = 32, VECTORS = 3, ROWS = 4 };
+#elif defined(__aarch64__) || defined(_M_ARM64)
+enum { VECTOR_BYTES = 16, VECTORS = 3, ROWS = 8 };
+#else
+enum { VECTOR_BYTES = 16, VECTORS = 2, ROWS = 4 };
+#endif
+
+enum {
+    LANES = VECTOR_BYTES / (int)sizeof(real),
+    COLS = VECTORS * LANES,
+};
+
+/* Dot products for few rows: DOT_ROWS examples by DOT_NEURONS neurons at once, a vector of partial sums for each.
+   Beyond twenty such vectors gcc keeps them in memory. */
+#if defined(__AVX512F__) || defined(__aarch64__) || defined(_M_ARM64)
+enum { DOT_ROWS = 5, DOT_NEURONS = 4 };
+#else
+enum { DOT_ROWS = 5, DOT_NEURONS = 4 };
+#endif
+
+/* Packing a matrix into panels pays from this many rows on. */
+enum { PACK_ROWS = 32 };
+
+/* Height of the gradient's tiles for few examples: the weights' way to and from memory counts then, and more of it is
+   under way at once between smaller tiles. */
+enum { SHALLOW_ROWS = 4 };
+
+/* Inputs of each example that are transposed at a time. */
+enum { TRANSPOSED = 128 };
+
+/* Bytes of packed panels that a product works on at a time, so that they stay in the second-level cache. */
+enum { PANEL_BYTES = 512 * 1024 };
+
+/* Products of fewer multiply-adds than this stay on the calling thread. */
+enum { PARALLEL_WORK = 200000 };
+
+#endif

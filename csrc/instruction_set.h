@@ -1,0 +1,14 @@
+/* Which instruction sets this build has, which of them this machine can run, and the choice among them. */
+#ifndef SIGMAX_INSTRUCTION_SET_H
+#define SIGMAX_INSTRUCTION_SET_H
+
+#include "engine.h"
+
+/*
+ * *engine = the engine for dtype (SIGMAX_FLOAT32 or SIGMAX_FLOAT64) in the set that SIGMAX_ISA names, else in the most
+ * capable one that is available. SIGMAX_BAD_ARGUMENT for another dtype, SIGMAX_BAD_INSTRUCTION_SET for a name that is
+ * unknown or not available here.
+ */
+int sigmax_choose_engine(const struct sigmax_engine **engine, int dtype);
+
+#endif

@@ -1,0 +1,25 @@
+/*
+ * The seeded generator: Philox4x32-10 (Salmon, Moraes, Dror & Shaw 2011, "Parallel random numbers: as easy as 1, 2, 3"),
+ * which is a function of (seed, stream, counter, index) without any state. So a deviate can be had in any order and on any thread, and
+ * what a seed gives is the same on every platform: random.c is compiled without contraction and uses no
+ * transcendental function of libm.
+ */
+#ifndef SIGMAX_RANDOM_H
+#define SIGMAX_RANDOM_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* What a deviate is for; two uses never see the same ones. The numbers are part of what a seed means. */
+enum sigmax_stream { SIGMAX_STREAM_PARAMETERS = 1, SIGMAX_STREAM_PERMUTATION = 2 };
+
+/* 64 uniformly distributed bits; counter separates sequences (an epoch, say) within a stream. */
+uint64_t sigmax_random_bits(uint64_t seed, enum sigmax_stream stream, uint32_t counter, uint64_t index);
+
+/* Uniform in (0, 1), a multiple of 2^-53 plus 2^-54. */
+double sigmax_random_uniform(uint64_t seed, enum sigmax_stream stream, uint64_t index);
+
+/* Standard normal, by inversion (Wichura 1988, algorithm AS 241, PPND16: about 1e-16 relative). */
+double sigmax_random_normal(uint64_t seed, enum sigmax_stream stream, uint64_t index);
+
+#endif

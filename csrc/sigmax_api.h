@@ -1,0 +1,200 @@
+/*
+ * sigmax: a fully connected network with sigmoid hidden layers, a softmax output layer and the cross-entropy cost,
+ * trained by the four equations of backpropagation.
+ *
+ * This file is the whole public contract. It holds no preprocessor directive, so that other languages can read it as
+ * it stands; C and C++ programs include "sigmax.h", which adds the guards.
+ *
+ * A program that trains and predicts (tests/c builds and runs it as it stands here):
+ *
+ *     #include <stdio.h>
+ *     #include <stdlib.h>
+ *     #include "sigmax.h"
+ *
+ *     int main(void)
+ *     {
+ *         const size_t sizes[] = {2, 8, 2};                           // two inputs, eight sigmoids, two classes
+ *         const float X[4][2] = {{0, 0}, {0, 1}, {1, 0}, {1, 1}};     // exclusive or
+ *         const int64_t labels[4] = {0, 1, 1, 0};
+ *         sigmax_network *network = NULL;
+ *         int status = sigmax_network_create(&network, SIGMAX_FLOAT32, sizes, 3);
+ *         if (status != SIGMAX_OK) {
+ *             fprintf(stderr, "%s\n", sigmax_status_text(status));
+ *             return 1;
+ *         }
+ *         float *parameters = malloc(sigmax_parameter_count(network) * sizeof *parameters);
+ *         if (parameters == NULL) return 1;
+ *         sigmax_data data = {X, labels, NULL, 4};
+ *         sigmax_training training = {NULL, 4, 2.0, 0.0};             // file order, batches of 4, rate 2, no l2
+ *         status = sigmax_initialize(network, parameters, SIGMAX_LECUN, 1);
+ *         for (int epoch = 0; status == SIGMAX_OK && epoch < 2000; epoch++) {
+ *             sigmax_progress progress = {0, 0.0, 0, 0};
+ *             status = sigmax_train(network, parameters, &data, &training, &progress, 1);
+ *         }
+ *         int64_t predicted[4] = {0};
+ *         if (status == SIGMAX_OK) status = sigmax_predict(network, parameters, X, 4, predicted);
+ *         printf("%s: %d %d %d %d\n", sigmax_status_text(status), (int)predicted[0], (int)predicted[1],
+ *                (int)predicted[2], (int)predicted[3]);               // 0 1 1 0
+ *         free(parameters);
+ *         sigmax_network_free(network);
+ *         return status != SIGMAX_OK;
+ *     }
+ *
+ * Words. Rows are examples. sizes = (n_0, ..., n_L); layer l = 1 ... L has weights W_l (n_l, n_{l-1}), where w_jk goes
+ * from neuron k to neuron j, and biases b_l (n_l). Every matrix is dense, in C order. `real` stands for float or
+ * double, as the network's dtype says; a `void *` that is documented as real must be aligned for it, no more.
+ *
+ * Status. A function that returns int returns a sigmax_status; on anything but SIGMAX_OK it has changed nothing, unless
+ * its own comment says otherwise.
+ *
+ * Ownership. A network is a small immutable description. It owns no parameters: the caller does, and passes them to
+ * each call. The library keeps no pointer after a call has returned.
+ *
+ * Threads. Every function may be called from any thread. Calls that share only read arguments may run at once.
+ */
+
+typedef enum sigmax_status {
+    SIGMAX_OK = 0,
+    SIGMAX_BAD_ARGUMENT = 1,        /* a NULL, a count of 0, or an unknown enumerator */
+    SIGMAX_BAD_SIZES = 2,           /* sizes: fewer than two, one of them 0, or the last below 2 */
+    SIGMAX_TOO_LARGE = 3,           /* a byte count does not fit size_t */
+    SIGMAX_OUT_OF_MEMORY = 4,
+    SIGMAX_BAD_LABEL = 5,           /* a label outside 0 ... n_L - 1 */
+    SIGMAX_BAD_ORDER = 6,           /* an entry of order that is no row */
+    SIGMAX_BAD_INSTRUCTION_SET = 7, /* SIGMAX_ISA names a set that is unknown, or not available here */
+    SIGMAX_DIVERGED = 8             /* a batch made the cost or a parameter infinite or NaN */
+} sigmax_status;
+
+/* One English sentence for a status, never NULL; a constant. */
+const char *sigmax_status_text(int status);
+
+/* ---- the network --------------------------------------------------------------------------------------------- */
+
+typedef enum sigmax_dtype { SIGMAX_FLOAT32 = 4, SIGMAX_FLOAT64 = 8 } sigmax_dtype; /* the size in bytes */
+
+typedef struct sigmax_network sigmax_network;
+
+/*
+ * Makes a network of n_sizes >= 2 layers sizes (n_0, ..., n_L), each >= 1 and the last >= 2. *network is the caller's,
+ * to be freed. The instruction set is chosen here: the best that the processor and the operating system can run, or
+ * the one that the environment variable SIGMAX_ISA names.
+ */
+int sigmax_network_create(sigmax_network **network, int dtype, const size_t *sizes, size_t n_sizes);
+void sigmax_network_free(sigmax_network *network); /* NULL is allowed */
+
+/*
+ * The parameters are one array of sigmax_parameter_count() reals: W_1, ..., W_L, then b_1, ..., b_L. The first
+ * sigmax_weight_count() of them are weights. Offsets are counted in reals; layer = 1 ... L.
+ */
+size_t sigmax_parameter_count(const sigmax_network *network);
+size_t sigmax_weight_count(const sigmax_network *network);
+size_t sigmax_weight_offset(const sigmax_network *network, size_t layer);
+size_t sigmax_bias_offset(const sigmax_network *network, size_t layer);
+
+/* The instruction set that this network computes with; a constant such as "v3". */
+const char *sigmax_instruction_set(const sigmax_network *network);
+
+typedef enum sigmax_init {
+    SIGMAX_LECUN = 0,  /* weights normal with variance 1/n_in, biases 0 (LeCun et al. 1998, Efficient BackProp) */
+    SIGMAX_GLOROT = 1, /* weights uniform within +-sqrt(6/(n_in + n_out)), biases 0 (Glorot & Bengio 2010) */
+    SIGMAX_LARGE = 2   /* weights and biases normal with variance 1 (Nielsen, chapter 1) */
+} sigmax_init;
+
+/* Fills parameters (real, sigmax_parameter_count). A seed gives the same bits on every platform. */
+int sigmax_initialize(const sigmax_network *network, void *parameters, int init, uint64_t seed);
+
+/* ---- use: X (rows, n_0) real; zero rows are allowed and do nothing --------------------------------------------- */
+
+/* probabilities (rows, n_L) real = a_L. Memory beyond the arguments is bounded, whatever the number of rows. */
+int sigmax_predict_proba(const sigmax_network *network, const void *parameters, const void *X, size_t rows,
+                         void *probabilities);
+/* labels (rows): the first largest output of each row. */
+int sigmax_predict(const sigmax_network *network, const void *parameters, const void *X, size_t rows,
+                   int64_t *labels);
+/* activations (rows * (n_1 + ... + n_L)) real: a_1 (rows, n_1), then a_2, ..., a_L. */
+int sigmax_activations(const sigmax_network *network, const void *parameters, const void *X, size_t rows,
+                       void *activations);
+
+/* ---- data with targets ------------------------------------------------------------------------------------------ */
+
+typedef struct sigmax_data {
+    const void *X;         /* (rows, n_0) real */
+    const int64_t *labels; /* (rows) classes 0 ... n_L - 1, or NULL when targets is given */
+    const void *targets;   /* (rows, n_L) real, entries >= 0 ("soft labels"), or NULL when labels is given */
+    size_t rows;           /* >= 1 */
+} sigmax_data;
+
+/* *cost = C, the mean over the rows in nats; *n_correct = the number of rows whose first largest output is the class of
+   the row: its label, or the first largest entry of its targets. Either pointer may be NULL. */
+int sigmax_cost(const sigmax_network *network, const void *parameters, const sigmax_data *data, double *cost,
+                size_t *n_correct);
+
+/*
+ * One forward and one backward pass over all rows. activations and deltas hold rows * (n_1 + ... + n_L) reals each,
+ * layer after layer: a_l (rows, n_l), delta_l (rows, n_l), one row of delta_l being the error of that example.
+ * gradient is laid out as the parameters: nabla_w_l and nabla_b_l, means over the rows (BP3, BP4). *cost = C.
+ */
+int sigmax_backprop(const sigmax_network *network, const void *parameters, const sigmax_data *data, double *cost,
+                    void *activations, void *deltas, void *gradient);
+
+/* ---- training --------------------------------------------------------------------------------------------------- */
+
+typedef struct sigmax_training {
+    const size_t *order;  /* (rows) the row to take at each position of the epoch, or NULL for 0, 1, 2, ... */
+    size_t batch_size;    /* >= 1; the last batch of an epoch holds what is left */
+    double learning_rate; /* w -= learning_rate * (mean over the batch of dC/dw + l2 * w) */
+    double l2;            /* on weights, never on biases */
+} sigmax_training;
+
+typedef struct sigmax_progress {
+    size_t position;  /* positions of the epoch that are done; 0 begins an epoch, rows ends it */
+    double cost;      /* sum of C_x over them, each taken before its batch's update */
+    size_t n_correct; /* how many of them were classified correctly, likewise */
+    size_t batch;     /* batches done; after SIGMAX_DIVERGED the number of the offending batch, from 0 */
+} sigmax_progress;
+
+/*
+ * Mini-batch gradient descent from progress->position on, for n_batches batches or to the end of the epoch. The result
+ * does not depend on how an epoch is divided into calls, nor on the number of threads.
+ * SIGMAX_DIVERGED: parameters and progress are those from before the offending batch.
+ */
+int sigmax_train(const sigmax_network *network, void *parameters, const sigmax_data *data,
+                 const sigmax_training *training, sigmax_progress *progress, size_t n_batches);
+
+/* order (n) = a uniformly random permutation of 0 ... n-1, a function of seed and epoch alone, on every platform. */
+void sigmax_permutation(uint64_t seed, uint64_t epoch, size_t *order, size_t n);
+
+/* ---- the equations by themselves; dtype says what `real` is ------------------------------------------------------ */
+
+int sigmax_exp(int dtype, const void *z, void *out, size_t n);           /* e^z, as softmax and sigmoid use it */
+int sigmax_sigmoid(int dtype, const void *z, void *out, size_t n);       /* 1 / (1 + e^-z) */
+int sigmax_sigmoid_prime(int dtype, const void *z, void *out, size_t n); /* a (1 - a), a = sigmoid(z) */
+
+/* z, out (rows, k): each row of out is e^(z_i) / sum_j e^(z_j). */
+int sigmax_softmax(int dtype, const void *z, void *out, size_t rows, size_t k);
+/* z (k), out (k, k): da_j/dz_i = a_i (1 - a_i) where j = i, and -a_j a_i elsewhere. */
+int sigmax_softmax_jacobian(int dtype, const void *z, void *out, size_t k);
+/* z, y (rows, k), y >= 0; cost (rows): -sum_i y_i ln softmax(z)_i, from z, never as a logarithm of a rounded
+   probability. */
+int sigmax_cross_entropy(int dtype, const void *z, const void *y, double *cost, size_t rows, size_t k);
+/* z, y, delta (rows, k): BP1, a_L sum_j y_j - y. */
+int sigmax_output_delta(int dtype, const void *z, const void *y, void *delta, size_t rows, size_t k);
+
+/* The position of the first infinity or NaN among values (n) real, or n when all are finite. */
+size_t sigmax_first_non_finite(int dtype, const void *values, size_t n);
+
+/* ---- this build, this machine ----------------------------------------------------------------------------------- */
+
+/* The i-th instruction set of this build, from the least to the most capable; NULL past the last. */
+const char *sigmax_instruction_set_name(size_t i);
+int sigmax_instruction_set_available(size_t i); /* 1 when this processor and operating system can run it, else 0 */
+const char *sigmax_compiler(void);              /* name and version of the compiler that made this library */
+
+/* Runs n rounds of independent fused multiply-adds on registers in the network's instruction set; *flops = how many
+   floating-point operations that was. Its caller holds the watch: flops / seconds is the peak of one core. */
+int sigmax_peak(int dtype, size_t n, double *flops);
+
+/* Threads of the calls that follow, at least 1. sigmax_set_num_threads(0) goes back to the default: what the
+   environment (SIGMAX_NUM_THREADS, OMP_NUM_THREADS), affinity and quotas allow. */
+int sigmax_get_num_threads(void);
+int sigmax_set_num_threads(int n);

@@ -1,0 +1,28 @@
+/* The one list of status codes and their sentences. */
+#include "sigmax.h"
+
+const char *sigmax_status_text(int status)
+{
+    switch (status) {
+    case SIGMAX_OK:
+        return "success";
+    case SIGMAX_BAD_ARGUMENT:
+        return "an argument is NULL, zero, not finite, or not one of the named constants";
+    case SIGMAX_BAD_SIZES:
+        return "sizes needs at least two layers of at least one neuron each, and two neurons in the last";
+    case SIGMAX_TOO_LARGE:
+        return "the sizes are too large: their memory cannot be counted in a size_t";
+    case SIGMAX_OUT_OF_MEMORY:
+        return "out of memory";
+    case SIGMAX_BAD_LABEL:
+        return "a label is outside 0 ... n_classes - 1";
+    case SIGMAX_BAD_ORDER:
+        return "an entry of order is not the number of a row";
+    case SIGMAX_BAD_INSTRUCTION_SET:
+        return "SIGMAX_ISA names an instruction set that is unknown or not available on this machine";
+    case SIGMAX_DIVERGED:
+        return "training diverged: a batch made the cost or a parameter infinite or NaN";
+    default:
+        return "unknown status";
+    }
+}

@@ -1,0 +1,60 @@
+"""Neural networks with sigmoid hidden layers and softmax output, trained by backpropagation in C.
+
+Examples
+--------
+>>> import sigmax
+>>> network = sigmax.Network([784, 30, 10], seed=0)
+>>> history = network.fit(X, y, epochs=10)
+>>> network.predict(X)
+"""
+
+from sigmax._errors import DivergedError, FileFormatError, SigmaxError
+from sigmax.config import (
+    get_num_threads,
+    instruction_sets,
+    num_threads,
+    set_num_threads,
+    show_config,
+)
+from sigmax.functions import (
+    cross_entropy,
+    output_delta,
+    sigmoid,
+    sigmoid_prime,
+    softmax,
+    softmax_jacobian,
+)
+from sigmax.gradient import Backprop
+from sigmax.network import Network
+from sigmax.options import FitOptions
+from sigmax.training import History
+
+__all__ = [
+    "Backprop",
+    "DivergedError",
+    "FileFormatError",
+    "FitOptions",
+    "History",
+    "Network",
+    "SigmaxError",
+    "cross_entropy",
+    "get_num_threads",
+    "instruction_sets",
+    "num_threads",
+    "output_delta",
+    "set_num_threads",
+    "show_config",
+    "sigmoid",
+    "sigmoid_prime",
+    "softmax",
+    "softmax_jacobian",
+]
+
+
+def __getattr__(name: str) -> str:
+    # the version stands in pyproject.toml alone, and looking it up takes longer than the import
+    if name == "__version__":
+        from sigmax.config import version
+
+        return version()
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,0 +1,243 @@
+"""The one door from Python values to C: every array and integer that C sees was checked here.
+
+An array that already has the network's dtype (integer labels: int64), in C order and aligned, is
+used as it is. Anything else that NumPy can view as real numbers is converted once.
+"""
+
+from __future__ import annotations
+
+import operator
+import sys
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import numpy as np
+
+from sigmax._sigmax import ffi, lib
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    from sigmax._sigmax import CData
+
+Array: TypeAlias = "npt.NDArray[Any]"
+
+FLOAT32 = np.dtype(np.float32)
+FLOAT64 = np.dtype(np.float64)
+INT64 = np.dtype(np.int64)
+
+# (array) or (type, array), of a contiguous array -> char[] or type, which keeps the array alive
+pointer = ffi.from_buffer
+
+SOFT_LABEL_TOLERANCE = 1e-3  # how far the sum of a row of soft labels may be from 1
+_BLOCK = 1 << 16  # entries that a check looks at in one go, to bound its temporaries
+
+
+def as_integer(value: object, name: str, minimum: int, maximum: int | None = None) -> int:
+    """Return value as an int within minimum ... maximum; NumPy integers are fine, bools are not."""
+    if isinstance(value, bool | np.bool_):
+        raise TypeError(f"{name} is {value!r}; expected an integer, not a bool")
+    try:
+        number = operator.index(value)  # type: ignore[arg-type]
+    except TypeError:
+        raise TypeError(f"{name} is {value!r}; expected an integer") from None
+    if number < minimum or (maximum is not None and number > maximum):
+        limits = f">= {minimum}" if maximum is None else f"from {minimum} to {maximum}"
+        raise ValueError(f"{name} is {number}; expected an integer {limits}")
+    return number
+
+
+def as_numbers(value: object, name: str) -> Array:
+    """View value as a plain array of real numbers, not yet converted."""
+    if hasattr(value, "toarray") and hasattr(value, "nnz"):
+        raise TypeError(f"{name} is a sparse matrix; expected a dense array: {name}.toarray()")
+    masked = sys.modules.get("numpy.ma")  # without that module there is no masked array either
+    if masked is not None and isinstance(value, masked.MaskedArray) and masked.is_masked(value):
+        first = np.argwhere(masked.getmaskarray(value))[0].tolist()
+        raise ValueError(f"{name} is masked at {first}; expected an array without masked entries")
+    try:
+        array = np.asarray(value)
+    except ValueError as error:
+        raise ValueError(f"{name} is no array of numbers: {error}") from error
+    except TypeError as error:
+        raise TypeError(f"{name} is no array of numbers: {error}") from error
+    if array.dtype.kind not in "biuf":
+        raise TypeError(f"{name} has dtype {array.dtype}; expected real numbers")
+    return array
+
+
+def as_real(given: Array, dtype: np.dtype[Any], name: str) -> tuple[Array, CData]:
+    """Convert to dtype and C order where needed, and refuse infinity and NaN."""
+    array = convert(given, dtype)
+    data = pointer(array)
+    require_finite(given, array, data, name)
+    return array, data
+
+
+def convert(given: Array, dtype: np.dtype[Any]) -> Array:
+    """Return given itself, or a copy of it in dtype, C order and alignment."""
+    with np.errstate(over="ignore", invalid="ignore"):  # what overflows is refused, with its place
+        array = np.asarray(given, dtype=dtype, order="C")
+    return array if array.flags.aligned else array.copy()
+
+
+def require_finite(given: Array, array: Array, data: CData, name: str) -> None:
+    """Refuse infinity and NaN in array; the error shows the value as it was given."""
+    position = lib.sigmax_first_non_finite(array.itemsize, data, array.size)
+    if position == array.size:
+        return
+    index = np.unravel_index(position, array.shape)
+    value = given[index]
+    problem = f"too large for {array.dtype}" if np.isfinite(value) else "expected a finite number"
+    raise ValueError(f"{_place(name, index)}: {value}; {problem}")
+
+
+def as_rows(X: object, dtype: np.dtype[Any], width: int, name: str = "X") -> tuple[Array, CData]:
+    """Return X as a finite (rows, width) array of dtype, and its pointer."""
+    if (  # the short way, for an array that needs nothing
+        type(X) is np.ndarray
+        and X.dtype is dtype
+        and X.flags.carray
+        and X.ndim == 2
+        and X.shape[1] == width
+    ):
+        data = pointer(X)
+        if lib.sigmax_first_non_finite(dtype.itemsize, data, X.size) != X.size:
+            require_finite(X, X, data, name)
+        return X, data
+    given = as_numbers(X, name)
+    if given.ndim != 2 or given.shape[1] != width:
+        raise ValueError(_wrong_shape(given.shape, width, name))
+    return as_real(given, dtype, name)
+
+
+def _wrong_shape(shape: tuple[int, ...], width: int, name: str) -> str:
+    if len(shape) == 2:
+        return f"{name} has {shape[1]} columns; expected {width}"
+    text = f"{name} has shape {shape}; expected two dimensions, (rows, {width})"
+    if shape == (width,):
+        return f"{text}: for a single row, {name}.reshape(1, -1)"
+    if len(shape) == 1 and width == 1:
+        return f"{text}: for a single column, {name}.reshape(-1, 1)"
+    return text
+
+
+def _place(name: str, index: tuple[Any, ...]) -> str:
+    words = ("row", "column") if len(index) == 2 else ("position",) * len(index)
+    return ", ".join([name, *(f"{word} {i}" for word, i in zip(words, index, strict=True))])
+
+
+def as_targets(
+    y: object,
+    dtype: np.dtype[Any],
+    n_classes: int,
+    name: str = "y",
+    *,
+    sum_to_one: bool = True,
+) -> tuple[Array | None, Array | None]:
+    """Return (labels (n,) of int64, None), or (None, targets (n, n_classes) of dtype)."""
+    given = as_numbers(y, name)
+    if given.ndim == 1:
+        return _as_labels(given, n_classes, name), None
+    if given.ndim == 2 and given.shape[1] == n_classes:
+        return None, _as_soft_labels(given, dtype, name, sum_to_one)
+    text = (
+        f"{name} has shape {given.shape}; expected integer labels (n,), or rows (n, {n_classes}) "
+        "of class probabilities"
+    )
+    if given.ndim == 2 and given.shape[1] == 1:
+        text += f": for a column of labels, {name}.ravel()"
+    raise ValueError(text)
+
+
+def _as_labels(given: Array, n_classes: int, name: str) -> Array:
+    if given.dtype.kind == "b" and n_classes != 2:
+        raise ValueError(f"{name} holds bools, which name two classes; there are {n_classes}")
+    if given.dtype.kind == "f":
+        fractional = np.flatnonzero(given != np.trunc(given))  # NaN too: it differs from itself
+        if fractional.size:
+            row = fractional[0]
+            raise ValueError(f"{name}, row {row}: label {given[row]}; expected an integer")
+    if given.size and (given.min() < 0 or given.max() >= n_classes):
+        row = np.flatnonzero((given < 0) | (given >= n_classes))[0]
+        raise ValueError(
+            f"{name}, row {row}: label {given[row]}; expected an integer from 0 to {n_classes - 1}"
+        )
+    return convert(given, INT64)
+
+
+def _as_soft_labels(given: Array, dtype: np.dtype[Any], name: str, sum_to_one: bool) -> Array:
+    array, _ = as_real(given, dtype, name)
+    step = max(1, _BLOCK // max(1, array.shape[1]))
+    for start in range(0, len(array), step):
+        block = array[start : start + step]
+        if block.min() < 0:
+            row, column = np.argwhere(block < 0)[0]
+            raise ValueError(
+                f"{_place(name, (start + row, column))}: {block[row, column]}; "
+                "expected a probability >= 0"
+            )
+        if not sum_to_one:
+            continue
+        sums = block.sum(axis=1, dtype=np.float64)
+        off = np.flatnonzero(np.abs(sums - 1.0) > SOFT_LABEL_TOLERANCE)
+        if off.size:
+            row = off[0]
+            raise ValueError(
+                f"{name}, row {start + row}: its entries sum to {sums[row]:.6g}; "
+                f"expected 1 within {SOFT_LABEL_TOLERANCE:g}"
+            )
+    return array
+
+
+class Examples:
+    """Checked rows with their targets, as C sees them.
+
+    Attributes
+    ----------
+    struct : CData
+        A `sigmax_data *`, valid as long as this object lives.
+    """
+
+    __slots__ = ("X", "_alive", "labels", "struct", "targets")
+
+    def __init__(self, X: Array, labels: Array | None, targets: Array | None) -> None:
+        self.X, self.labels, self.targets = X, labels, targets
+        self._alive = (
+            pointer(X),
+            ffi.NULL if labels is None else pointer("int64_t[]", labels),
+            ffi.NULL if targets is None else pointer(targets),
+        )
+        self.struct = ffi.new("sigmax_data *", (*self._alive, len(X)))
+
+    def __len__(self) -> int:
+        return len(self.X)
+
+    def blocks(self, n_rows: int) -> Iterator[Examples]:
+        """Give the rows in order, n_rows at a time, without copying them."""
+        for start in range(0, len(self), n_rows):
+            part = slice(start, start + n_rows)
+            yield Examples(
+                self.X[part],
+                None if self.labels is None else self.labels[part],
+                None if self.targets is None else self.targets[part],
+            )
+
+
+def as_examples(
+    X: object,
+    y: object,
+    dtype: np.dtype[Any],
+    n_in: int,
+    n_classes: int,
+    names: tuple[str, str] = ("X", "y"),
+) -> Examples:
+    """Return X (n, n_in) and y, (n,) labels or (n, n_classes) rows, checked together; n >= 1."""
+    rows, _ = as_rows(X, dtype, n_in, names[0])
+    labels, targets = as_targets(y, dtype, n_classes, names[1])
+    n_targets = len(labels if labels is not None else targets)  # type: ignore[arg-type]
+    if len(rows) != n_targets:
+        raise ValueError(f"{names[0]} has {len(rows)} rows but {names[1]} has {n_targets}")
+    if len(rows) == 0:
+        raise ValueError(f"{names[0]} has no rows; expected at least one")
+    return Examples(rows, labels, targets)

@@ -1,0 +1,65 @@
+"""Exceptions, and the one door from a C status to one of them."""
+
+from __future__ import annotations
+
+import os
+
+from sigmax._sigmax import ffi, lib
+
+_OK = lib.SIGMAX_OK  # looked up once, since every call comes through here
+
+
+class SigmaxError(Exception):
+    """Base of the exceptions that only this package raises."""
+
+
+class DivergedError(SigmaxError, ArithmeticError):
+    """Training made the cost or a parameter infinite or NaN.
+
+    The network keeps the parameters from before the offending batch.
+
+    Attributes
+    ----------
+    epoch : int
+        The epoch of that call of `fit`, counted from 0.
+    batch : int
+        The batch within the epoch, counted from 0.
+    """
+
+    def __init__(self, epoch: int, batch: int) -> None:
+        super().__init__(epoch, batch)
+        self.epoch = epoch
+        self.batch = batch
+
+    def __str__(self) -> str:
+        """Say where it happened and what helps."""
+        return (
+            f"training diverged in epoch {self.epoch}, batch {self.batch} (both counted from 0): "
+            "the cost or a parameter became infinite or NaN; the parameters from before that batch "
+            "are kept. Try a smaller learning_rate, or scale the columns of X to about -1 ... 1"
+        )
+
+
+class FileFormatError(SigmaxError, ValueError):
+    """A model file is damaged, incomplete, or no model file at all."""
+
+
+def check(status: int) -> None:
+    """Raise the exception that a C status stands for; return on SIGMAX_OK.
+
+    SIGMAX_DIVERGED is not for this door: only `fit` knows the epoch.
+    """
+    if status == _OK:
+        return
+    text = ffi.string(lib.sigmax_status_text(status)).decode()
+    if status == lib.SIGMAX_OUT_OF_MEMORY:
+        raise MemoryError(text)
+    if status == lib.SIGMAX_BAD_INSTRUCTION_SET:
+        # imported here since config itself uses this door
+        from sigmax.config import instruction_sets
+
+        raise ValueError(
+            f"the environment variable SIGMAX_ISA is {os.environ.get('SIGMAX_ISA')!r}; "
+            f"available on this machine: {', '.join(instruction_sets())}"
+        )
+    raise ValueError(text)

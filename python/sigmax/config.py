@@ -1,0 +1,136 @@
+"""What this build and this machine offer: instruction sets and threads."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from sigmax._arrays import as_integer
+from sigmax._errors import check
+from sigmax._sigmax import ffi, lib
+
+_INT_MAX = 2**31 - 1
+
+# what set_num_threads was last given; None: C goes by the environment, affinity and quotas
+_chosen_threads: int | None = None
+
+
+def get_num_threads() -> int:
+    """Return how many threads a call may use, at least 1.
+
+    In order: `set_num_threads`, else the environment variable `SIGMAX_NUM_THREADS`, else the first
+    item of `OMP_NUM_THREADS`, else what affinity and quotas allow. Results do not depend on it.
+    """
+    return lib.sigmax_get_num_threads()
+
+
+def set_num_threads(n: int | None) -> None:
+    """Set how many threads the calls that follow may use; None goes back to the default.
+
+    Parameters
+    ----------
+    n : int or None
+        At least 1, and taken as given, even beyond the number of cores.
+
+    Raises
+    ------
+    TypeError, ValueError
+        When n is no integer, or below 1.
+
+    Examples
+    --------
+    >>> sigmax.set_num_threads(1)
+    """
+    global _chosen_threads
+    count = None if n is None else as_integer(n, "n", 1, _INT_MAX)
+    check(lib.sigmax_set_num_threads(0 if count is None else count))
+    _chosen_threads = count
+
+
+@contextmanager
+def num_threads(n: int | None) -> Iterator[None]:
+    """Use n threads within a `with` block, and what was set before after it.
+
+    The setting is the process's: other threads see it too.
+
+    Examples
+    --------
+    >>> with sigmax.num_threads(2):
+    ...     network.fit(X, y)
+    """
+    before = _chosen_threads
+    set_num_threads(n)
+    try:
+        yield
+    finally:
+        set_num_threads(before)
+
+
+def _built_instruction_sets() -> dict[str, bool]:
+    """Names of this build's sets, from least to most capable, and whether this machine has them."""
+    sets: dict[str, bool] = {}
+    while (name := lib.sigmax_instruction_set_name(len(sets))) != ffi.NULL:
+        sets[ffi.string(name).decode()] = bool(lib.sigmax_instruction_set_available(len(sets)))
+    return sets
+
+
+def instruction_sets() -> tuple[str, ...]:
+    """Return the instruction sets that can be used here, from least to most capable.
+
+    A network takes the last one, unless the environment variable `SIGMAX_ISA` names another when
+    the network is made.
+
+    Examples
+    --------
+    >>> sigmax.instruction_sets()
+    ('baseline', 'v3', 'v4')
+    """
+    return tuple(name for name, available in _built_instruction_sets().items() if available)
+
+
+def version() -> str:
+    """Return the version of the installed package."""
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return version("sigmax")
+    except PackageNotFoundError:  # run from a source tree
+        return "unknown"
+
+
+def show_config() -> None:
+    """Print version, compiler, instruction sets, and the number of threads with its reason."""
+    lines = {
+        "version": version(),
+        "compiler": ffi.string(lib.sigmax_compiler()).decode(),
+        "instruction sets built": ", ".join(_built_instruction_sets()),
+        "instruction sets available": ", ".join(instruction_sets()),
+        "instruction set in use": _instruction_set_in_use(),
+        "threads": f"{get_num_threads()} ({_thread_reason()})",
+    }
+    width = max(map(len, lines))
+    for name, value in lines.items():
+        print(f"{name:{width}}  {value}")
+
+
+def _instruction_set_in_use() -> str:
+    # imported here since a network's own imports lead back to this module
+    from sigmax.network import Network
+
+    try:
+        name = Network([1, 2], seed=0).instruction_set
+    except ValueError as error:
+        return f"none: {error}"
+    forced = os.environ.get("SIGMAX_ISA")
+    return f"{name} ({f'SIGMAX_ISA={forced}' if forced else 'the best available'})"
+
+
+def _thread_reason() -> str:
+    if _chosen_threads is not None:
+        return "set_num_threads"
+    for name in ("SIGMAX_NUM_THREADS", "OMP_NUM_THREADS"):
+        first = os.environ.get(name, "").split(",")[0].strip()
+        if first.isdecimal() and int(first) >= 1:
+            return f"{name}={os.environ[name]}"
+    return "affinity and quotas"

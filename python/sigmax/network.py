@@ -1,0 +1,426 @@
+"""The network: parameters in NumPy's memory, equations in C."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any, Self, cast
+
+import numpy as np
+
+from sigmax import gradient, training
+from sigmax._arrays import (
+    FLOAT32,
+    FLOAT64,
+    INT64,
+    Array,
+    Examples,
+    as_examples,
+    as_integer,
+    as_rows,
+    pointer,
+)
+from sigmax._errors import check
+from sigmax._layout import Layout
+from sigmax._sigmax import ffi, lib
+from sigmax.options import FitOptions
+from sigmax.scoring import score
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+_INITS = {"lecun": lib.SIGMAX_LECUN, "glorot": lib.SIGMAX_GLOROT, "large": lib.SIGMAX_LARGE}
+_MAX_SEED = 2**64 - 1
+_STATE = ("sizes", "dtype", "parameters", "seed", "epochs_trained")
+
+
+class Network:
+    """A fully connected network: sigmoid hidden layers, softmax output, cross-entropy cost.
+
+    Forward: z_l = a_{l-1} W_l^T + b_l, a_l = sigmoid(z_l) in hidden layers, a_L = softmax(z_L).
+    Names and equations are those of M. Nielsen, Neural Networks and Deep Learning, chapter 2.
+
+    Arrays of examples, called X below, are (n, n_0) of finite real numbers. They are used without a
+    copy when they have the network's dtype and C order, and converted once otherwise. Targets y are
+    integer labels (n,) from 0 to n_L - 1 (int64 is used without a copy), or rows (n, n_L) of class
+    probabilities, >= 0 with a sum of 1 within 0.001.
+
+    Parameters
+    ----------
+    sizes : sequence of int
+        (n_0, ..., n_L): inputs, hidden layers if any, classes. Each >= 1, the last >= 2.
+    dtype : dtype
+        float32 or float64, in any of NumPy's spellings.
+    seed : int or None
+        From 0 to 2**64 - 1. Determines initial weights and shuffles; None draws one.
+    init : {"lecun", "glorot", "large"}
+        "lecun": weights normal with variance 1/n_in, biases 0 (LeCun et al. 1998, Efficient
+        BackProp); "glorot": weights uniform within sqrt(6/(n_in + n_out)), biases 0 (Glorot &
+        Bengio 2010); "large": all normal with variance 1 (Nielsen, chapter 1).
+
+    Raises
+    ------
+    TypeError, ValueError
+        Naming the argument, its value and what was expected.
+    MemoryError
+        When the parameters cannot fit this machine's memory.
+
+    Examples
+    --------
+    >>> network = sigmax.Network([2, 8, 2], seed=0)
+    >>> X, y = [[0, 0], [0, 1], [1, 0], [1, 1]], [0, 1, 1, 0]
+    >>> history = network.fit(X, y, epochs=2000, batch_size=4, learning_rate=2.0)
+    >>> network.predict(X)
+    array([0, 1, 1, 0])
+    """
+
+    def __init__(
+        self,
+        sizes: Iterable[int],
+        *,
+        dtype: npt.DTypeLike = FLOAT32,
+        seed: int | None = None,
+        init: str = "lecun",
+    ) -> None:
+        if not isinstance(init, str) or init not in _INITS:
+            raise ValueError(f"init is {init!r}; expected one of {', '.join(map(repr, _INITS))}")
+        if seed is None:
+            import secrets  # only here: it takes a few milliseconds
+
+            seed = secrets.randbits(64)
+        self._describe(sizes, dtype, seed, 0)
+        self._allocate()
+        check(lib.sigmax_initialize(self._handle, self._pointer, _INITS[init], self._seed))
+
+    def _describe(self, sizes: object, dtype: object, seed: object, epochs_trained: object) -> None:
+        """Check and set all but the parameters."""
+        self._layout = Layout(sizes, dtype)
+        self._seed = as_integer(seed, "seed", 0, _MAX_SEED)
+        self._epochs_trained = as_integer(epochs_trained, "epochs_trained", 0, _MAX_SEED)
+
+    def _allocate(self) -> None:
+        """Make the parameters, uninitialised, and keep at hand what every call needs."""
+        self._arena = self._layout.new_arena()
+        self._weights, self._biases = self._layout.layers(self._arena)
+        self._pointer = pointer(self._arena)
+        self._handle, self._dtype = self._layout.handle, self._layout.dtype
+        self._n_in, self._n_out = self._layout.sizes[0], self._layout.sizes[-1]
+
+    # ---- description -----------------------------------------------------------------------------
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """(n_0, ..., n_L): the number of inputs, of hidden neurons per layer, of classes."""
+        return self._layout.sizes
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """float32 or float64, of parameters and results."""
+        return self._layout.dtype
+
+    @property
+    def n_parameters(self) -> int:
+        """The number of weights and biases."""
+        return self._layout.n_parameters
+
+    @property
+    def instruction_set(self) -> str:
+        """What this network computes with, one of `sigmax.instruction_sets()`."""
+        return ffi.string(lib.sigmax_instruction_set(self._handle)).decode()
+
+    @property
+    def seed(self) -> int:
+        """The seed of initial weights and shuffles; drawn when it was not given."""
+        return self._seed
+
+    @property
+    def epochs_trained(self) -> int:
+        """Epochs completed by `fit` so far; with the seed, it determines the next shuffle."""
+        return self._epochs_trained
+
+    @property
+    def parameters(self) -> Array:
+        """All weights, then all biases: a flat writable view of (n_parameters,)."""
+        return self._arena[:]
+
+    @property
+    def weights(self) -> tuple[Array, ...]:
+        """Writable views; weights[l] is W_{l+1} (n_{l+1}, n_l), w_jk goes from neuron k to j."""
+        return self._weights
+
+    @property
+    def biases(self) -> tuple[Array, ...]:
+        """Writable views; biases[l] is b_{l+1} (n_{l+1},)."""
+        return self._biases
+
+    def __repr__(self) -> str:
+        """Give the call that makes such a network, untrained."""
+        name, sizes = type(self).__name__, list(self.sizes)
+        return f"{name}({sizes}, dtype='{self._dtype}', seed={self._seed})"
+
+    # ---- use -------------------------------------------------------------------------------------
+
+    def predict_proba(self, X: npt.ArrayLike) -> Array:
+        """Return the probabilities of the classes, a_L (n, n_L), in the network's dtype.
+
+        Zero rows are allowed.
+
+        Raises
+        ------
+        TypeError, ValueError
+            When X has another number of columns than n_0, or anything but finite real numbers; the
+            error names row and value.
+
+        Examples
+        --------
+        >>> network.predict_proba(X).sum(axis=1)
+        array([1., 1., 1., 1.], dtype=float32)
+        """
+        rows, data = as_rows(X, self._dtype, self._n_in)
+        n = len(rows)
+        probabilities: Array = np.empty((n, self._n_out), self._dtype)
+        check(
+            lib.sigmax_predict_proba(self._handle, self._pointer, data, n, pointer(probabilities))
+        )
+        return probabilities
+
+    def predict(self, X: npt.ArrayLike) -> npt.NDArray[np.int64]:
+        """Return the class of each row (n,): the index of its first largest probability.
+
+        Raises what `predict_proba` raises.
+
+        Examples
+        --------
+        >>> network.predict(X)
+        array([0, 1, 1, 0])
+        """
+        rows, data = as_rows(X, self._dtype, self._n_in)
+        labels = np.empty(len(rows), INT64)
+        check(
+            lib.sigmax_predict(
+                self._handle, self._pointer, data, len(rows), pointer("int64_t[]", labels)
+            )
+        )
+        return labels
+
+    def activations(self, X: npt.ArrayLike) -> list[Array]:
+        """Return [a_0, ..., a_L] with a_l (n, n_l); a_0 is X itself where no copy was needed.
+
+        Raises what `predict_proba` raises.
+
+        Examples
+        --------
+        >>> [a.shape for a in sigmax.Network([784, 30, 10]).activations(np.zeros((5, 784)))]
+        [(5, 784), (5, 30), (5, 10)]
+        """
+        rows, data = as_rows(X, self._dtype, self._n_in)
+        units: Array = np.empty(len(rows) * self._layout.n_units, self._dtype)
+        check(lib.sigmax_activations(self._handle, self._pointer, data, len(rows), pointer(units)))
+        return [rows, *self._layout.units(units, len(rows))]
+
+    def cost(self, X: npt.ArrayLike, y: npt.ArrayLike) -> float:
+        """Return C = -(1/n) sum_x sum_i y_i ln a_i in nats, computed from z_L; l2 is not in it.
+
+        Raises
+        ------
+        TypeError, ValueError
+            As `predict_proba` does; when X has no rows, when y has another number of rows, and when
+            y holds anything but labels or probabilities (see `Network`).
+
+        Examples
+        --------
+        >>> sigmax.Network([2, 2], seed=0).cost([[0, 0]], [1])
+        0.6931471805599453
+        """
+        return score(self, self._examples(X, y))[0]
+
+    def accuracy(self, X: npt.ArrayLike, y: npt.ArrayLike) -> float:
+        """Return the share of rows whose predicted class is that of y, from 0 to 1.
+
+        The class of a row of probabilities is its first largest entry. Raises what `cost` raises.
+
+        Examples
+        --------
+        >>> network.accuracy(X, network.predict(X))
+        1.0
+        """
+        return score(self, self._examples(X, y))[1]
+
+    def backprop(self, X: npt.ArrayLike, y: npt.ArrayLike) -> gradient.Backprop:
+        """Return cost, errors and gradient of one batch, by the four equations of backpropagation.
+
+        BP1: delta_L = a_L - y. BP2: delta_l = (delta_{l+1} W_{l+1}) * a_l * (1 - a_l).
+        BP3: dC/db_l = mean of delta_l over the rows. BP4: dC/dW_l = (1/n) delta_l^T a_{l-1}.
+        Changes nothing. Raises what `cost` raises.
+
+        Examples
+        --------
+        >>> result = network.backprop(X, y)
+        >>> network.weights[0] -= 0.5 * result.nabla_w[0]
+        """
+        return gradient.backprop(self, self._examples(X, y))
+
+    def gradient_check(self, X: npt.ArrayLike, y: npt.ArrayLike) -> float:
+        """Return max |numeric - analytic| / max |analytic| over the whole gradient, in float64.
+
+        Numeric is the central difference (C(w + h) - C(w - h)) / 2h with h = 0.00001, analytic is
+        `backprop`'s. The network is not changed; a float32 network is checked as its float64 copy.
+        It takes 2 n_parameters forward passes over X, so use a small network and few rows: with
+        10 rows, 5,000 parameters take well under a second and 100,000 about a minute. A right
+        gradient gives about 1e-9; NaN means that it is 0 everywhere, so that nothing was shown.
+        Raises what `cost` raises.
+
+        Examples
+        --------
+        >>> sigmax.Network([3, 4, 2], seed=0).gradient_check([[0.1, 0.2, 0.3]], [1]) < 1e-7
+        True
+        """
+        twin = self._twin(FLOAT64)
+        return gradient.relative_error(twin, twin._examples(X, y))
+
+    def _examples(self, X: object, y: object, names: tuple[str, str] = ("X", "y")) -> Examples:
+        return as_examples(X, y, self._dtype, self._n_in, self._n_out, names)
+
+    # ---- training --------------------------------------------------------------------------------
+
+    def fit(
+        self,
+        X: npt.ArrayLike,
+        y: npt.ArrayLike,
+        *,
+        epochs: int = FitOptions.epochs,
+        batch_size: int = FitOptions.batch_size,
+        learning_rate: float | None = FitOptions.learning_rate,
+        l2: float = FitOptions.l2,
+        shuffle: bool = FitOptions.shuffle,
+        X_val: npt.ArrayLike | None = None,
+        y_val: npt.ArrayLike | None = None,
+        progress: bool = FitOptions.progress,
+    ) -> training.History:
+        """Train by mini-batch gradient descent: w -= learning_rate * (mean of dC/dw + l2 * w).
+
+        What is minimised is C + (l2/2) sum w^2 over weights, not biases. A second call goes on from
+        the present parameters and shuffles. Whatever it raises, Ctrl-C included, the network keeps
+        what was trained and stays usable. One seed gives the same parameters to the bit, whatever
+        the number of threads, with one build on one instruction set.
+
+        Parameters
+        ----------
+        X, y : array_like
+            Examples and targets, see `Network`.
+        epochs : int
+            Passes over the data, >= 0.
+        batch_size : int
+            Rows per update, >= 1; more than there are means all. A short last batch is kept, with
+            the mean over its own rows.
+        learning_rate : float or None
+            Finite and > 0; None stands for 0.5.
+        l2 : float
+            Weight decay, finite and >= 0.
+        shuffle : bool
+            Take the rows in a new random order in each epoch, or in the order of X.
+        X_val, y_val : array_like, optional
+            Examples to report cost and accuracy on after each epoch; both or neither.
+        progress : bool
+            Draw a progress bar.
+
+        Returns
+        -------
+        History
+            Cost, accuracy and seconds of each epoch.
+
+        Raises
+        ------
+        TypeError, ValueError
+            When an option or an array is not as described, or a parameter is not finite.
+        DivergedError
+            When a batch makes the cost or a parameter infinite or NaN. The parameters from before
+            that batch are kept.
+
+        Examples
+        --------
+        >>> history = network.fit(X, y, epochs=10, X_val=X_test, y_val=y_test)
+        >>> history.val_accuracy[-1]
+        0.97
+        """
+        options = FitOptions(
+            epochs=epochs,
+            batch_size=batch_size,
+            learning_rate=learning_rate,
+            l2=l2,
+            shuffle=shuffle,
+            progress=progress,
+        )
+        return training.fit(self, X, y, options, X_val, y_val)
+
+    # ---- copies ----------------------------------------------------------------------------------
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the network to a file; path is taken as it is. See `sigmax.files.save`.
+
+        Examples
+        --------
+        >>> network.save("digits.npz")
+        """
+        from sigmax import files
+
+        files.save(path, self)
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> Self:
+        """Read a network that `save` wrote. See `sigmax.files.load`.
+
+        Examples
+        --------
+        >>> network = sigmax.Network.load("digits.npz")
+        """
+        from sigmax import files
+
+        return cast(Self, files.load(path, cls).network)
+
+    def copy(self) -> Self:
+        """Return an independent network with the same parameters, seed and epochs trained.
+
+        Examples
+        --------
+        >>> before = network.copy()
+        """
+        return self._twin(self._dtype)
+
+    def __copy__(self) -> Self:
+        """Copy, parameters included: networks never share them."""
+        return self.copy()
+
+    def __deepcopy__(self, memo: dict[int, object]) -> Self:
+        """Copy."""
+        return self.copy()
+
+    def __getstate__(self) -> dict[str, object]:
+        """Give what a copy in another process needs."""
+        self._layout.require_finite(self._arena, "a network that is stored")
+        values = (self.sizes, self._dtype.name, self._arena, self._seed, self._epochs_trained)
+        return dict(zip(_STATE, values, strict=True))
+
+    def __setstate__(self, state: object) -> None:
+        """Take what `__getstate__` gave, after checking all of it."""
+        if not isinstance(state, dict) or set(state) != set(_STATE):
+            raise ValueError(f"the state of a network holds {', '.join(_STATE)} and nothing else")
+        parameters = state["parameters"]
+        self._describe(state["sizes"], state["dtype"], state["seed"], state["epochs_trained"])
+        if (
+            not isinstance(parameters, np.ndarray)
+            or parameters.dtype.newbyteorder("=") != self.dtype
+            or parameters.shape != (self.n_parameters,)
+        ):
+            raise ValueError(f"expected parameters of {self.dtype}, ({self.n_parameters},)")
+        self._allocate()
+        self._arena[:] = parameters
+        self._layout.require_finite(self._arena, "a stored network")
+
+    def _twin(self, dtype: np.dtype[Any]) -> Self:
+        """Copy in another precision."""
+        twin = type(self).__new__(type(self))
+        twin._describe(self.sizes, dtype, self._seed, self._epochs_trained)
+        twin._allocate()
+        twin._arena[:] = self._arena
+        return twin
