@@ -104,7 +104,10 @@ def ffi_builder() -> object:
 
     builder = FFI()
     builder.cdef((CSRC / "sigmax_api.h").read_text(encoding="utf-8"))
-    builder.set_source("sigmax._sigmax", '#include "sigmax.h"', include_dirs=[str(CSRC)])
+    libraries = [] if sys.platform == "win32" else ["m"]
+    builder.set_source(
+        "sigmax._sigmax", '#include "sigmax.h"', include_dirs=[str(CSRC)], libraries=libraries
+    )
     return builder
 
 

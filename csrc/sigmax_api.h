@@ -195,6 +195,7 @@ const char *sigmax_compiler(void);              /* name and version of the compi
 int sigmax_peak(int dtype, size_t n, double *flops);
 
 /* Threads of the calls that follow, at least 1. sigmax_set_num_threads(0) goes back to the default: what the
-   environment (SIGMAX_NUM_THREADS, OMP_NUM_THREADS), affinity and quotas allow. */
+   environment (SIGMAX_NUM_THREADS, OMP_NUM_THREADS), affinity and quotas allow. A number above 1024 is taken as 1024, a
+   negative one is SIGMAX_BAD_ARGUMENT. */
 int sigmax_get_num_threads(void);
 int sigmax_set_num_threads(int n);

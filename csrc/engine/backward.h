@@ -7,8 +7,8 @@
  *     BP4   dC/dW_l = (1/n) delta_l^T a_{l-1}
  *
  * delta_l is (rows, n_l), one row for each example. BP3 and BP4 write through a struct blend,
- * out = keep * out + scale * sum over x: {0, 1/n} leaves the gradient itself, and the update of gradient descent
- * (update.h) is another choice of the two numbers, with the parameters as out.
+ * out = out + (scale * sum over x - decay * out): {1, 1/n} leaves the gradient itself, and the update of gradient
+ * descent (update.h) is another choice of the two numbers, with the parameters as out.
  */
 #ifndef SIGMAX_ENGINE_BACKWARD_H
 #define SIGMAX_ENGINE_BACKWARD_H
@@ -43,16 +43,24 @@ static void bp2(const real *delta_next, const real *w, const real *a, real *delt
     matmul_delta(delta_next, w, a, delta, rows, n, n_next, scratch, team);
 }
 
-/* BP3: nabla_b = keep nabla_b + scale sum_x delta.  delta (rows, n), nabla_b (n) */
+/* BP3: nabla_b = nabla_b + (scale sum_x delta - decay nabla_b).  delta (rows, n), nabla_b (n) */
 static void bp3(const real *delta, struct blend blend, real *nabla_b, size_t rows, size_t n)
 {
-    for (size_t j = 0; j < n; j++) nabla_b[j] = blend.keep == 0 ? 0 : blend.keep * nabla_b[j];
-    for (size_t r = 0; r < rows; r++) {
-        for (size_t j = 0; j < n; j++) nabla_b[j] += blend.scale * delta[r * n + j];
+    for (size_t first = 0; first < n; first += COLS) {
+        const size_t cols = smaller(n - first, COLS);
+        real sum[COLS] = {0};
+        for (size_t r = 0; r < rows; r++) {
+            const real *restrict delta_x = delta + r * n + first;
+            for (size_t j = 0; j < cols; j++) sum[j] += delta_x[j];
+        }
+        for (size_t j = 0; j < cols; j++) {
+            real *const out = nabla_b + first + j;
+            *out = (blend.decay == 1 ? 0 : *out - blend.decay * *out) + blend.scale * sum[j];
+        }
     }
 }
 
-/* BP4: nabla_w = keep nabla_w + scale delta^T a.  delta (rows, n), a (rows, n_prev), nabla_w (n, n_prev) */
+/* BP4: nabla_w = nabla_w + (scale delta^T a - decay nabla_w).  delta (rows, n), a (rows, n_prev), nabla_w (n, n_prev) */
 static void bp4(const real *delta, const real *a, struct blend blend, real *nabla_w, size_t rows, size_t n_prev,
                 size_t n, void *scratch, const struct sigmax_team *team)
 {

@@ -11,6 +11,7 @@
 #include "forward.h"
 #include "backward.h"
 #include "update.h"
+#include "inference.h"
 #include "train.h"
 #include "peak.h"
 
@@ -72,7 +73,7 @@ static void face_matmul_delta(const void *delta, const void *w, void *out, size_
 static void face_matmul_gradient(const void *delta, const void *a, double scale, void *out, size_t rows, size_t n_in,
                                  size_t n_out, void *scratch, const struct sigmax_team *team)
 {
-    const struct blend blend = {0, (real)scale};
+    const struct blend blend = {1, (real)scale};
     matmul_gradient(delta, a, blend, out, rows, n_in, n_out, scratch, team);
 }
 

@@ -8,12 +8,23 @@ from collections.abc import Iterable
 from typing import Any, cast
 
 import numpy as np
+import numpy.typing as npt
 
 from sigmax._arrays import FLOAT32, FLOAT64, Array, as_integer, pointer
 from sigmax._errors import check
 from sigmax._sigmax import ffi, lib
 
 _ALIGNMENT = 64  # of an arena, in bytes: a cache line, and the widest vector register
+
+
+class Views(tuple[Array, ...]):
+    """A view for each layer. Assigning to one writes into its memory, so `views[l] -= x` works."""
+
+    __slots__ = ()
+
+    def __setitem__(self, layer: int, value: npt.ArrayLike) -> None:
+        """Copy value, of the view's shape, into the view's memory."""
+        self[layer][...] = value
 
 
 class Layout:
@@ -52,7 +63,7 @@ class Layout:
         start = -raw.ctypes.data % _ALIGNMENT
         return raw[start : start + n_bytes].view(self.dtype)
 
-    def layers(self, arena: Array) -> tuple[tuple[Array, ...], tuple[Array, ...]]:
+    def layers(self, arena: Array) -> tuple[Views, Views]:
         """Return views of an array laid out as the parameters: the weights, the biases."""
         weights, biases = [], []
         for layer in range(1, len(self.sizes)):
@@ -61,7 +72,7 @@ class Layout:
             weights.append(arena[start : start + n_out * n_in].reshape(n_out, n_in))
             start = lib.sigmax_bias_offset(self.handle, layer)
             biases.append(arena[start : start + n_out])
-        return tuple(weights), tuple(biases)
+        return Views(weights), Views(biases)
 
     def units(self, flat: Array, rows: int) -> tuple[Array, ...]:
         """Return the views (rows, n_l), l = 1 ... L, of an array that holds one after the other."""

@@ -21,7 +21,7 @@ from sigmax._arrays import (
     pointer,
 )
 from sigmax._errors import check
-from sigmax._layout import Layout
+from sigmax._layout import Layout, Views
 from sigmax._sigmax import ffi, lib
 from sigmax.options import FitOptions
 from sigmax.scoring import score
@@ -144,12 +144,12 @@ class Network:
         return self._arena[:]
 
     @property
-    def weights(self) -> tuple[Array, ...]:
+    def weights(self) -> Views:
         """Writable views; weights[l] is W_{l+1} (n_{l+1}, n_l), w_jk goes from neuron k to j."""
         return self._weights
 
     @property
-    def biases(self) -> tuple[Array, ...]:
+    def biases(self) -> Views:
         """Writable views; biases[l] is b_{l+1} (n_{l+1},)."""
         return self._biases
 

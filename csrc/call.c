@@ -1,0 +1,58 @@
+/* What every call on a network needs first: memory, threads, and arguments that can be trusted. */
+#include <stdlib.h>
+
+#include "network.h"
+#include "threads.h"
+
+enum { ALIGNMENT = 64 };
+
+int sigmax_add_product(size_t *sum, size_t a, size_t b)
+{
+    if (b != 0 && a > (SIZE_MAX - *sum) / b) return 0;
+    *sum += a * b;
+    return 1;
+}
+
+int sigmax_workspace_allocate(struct sigmax_workspace *workspace, size_t bytes)
+{
+    workspace->block = bytes > SIZE_MAX - ALIGNMENT ? NULL : malloc(bytes + ALIGNMENT);
+    if (workspace->block == NULL) return SIGMAX_OUT_OF_MEMORY;
+    const uintptr_t address = (uintptr_t)workspace->block;
+    workspace->start = (char *)workspace->block + (ALIGNMENT - address % ALIGNMENT);
+    return SIGMAX_OK;
+}
+
+struct sigmax_team sigmax_team_of_this_call(void)
+{
+    const struct sigmax_team team = {(size_t)sigmax_get_num_threads(), sigmax_parallel};
+    return team;
+}
+
+int sigmax_check_rows(const sigmax_network *network, size_t rows)
+{
+    size_t per_row = 0, bytes = 0;
+    if (!sigmax_add_product(&per_row, network->shape.widest, network->real_size)
+        || !sigmax_add_product(&per_row, network->shape.n_neurons, network->real_size) || !sigmax_add_product(&bytes, rows, per_row)) {
+        return SIGMAX_TOO_LARGE;
+    }
+    return SIGMAX_OK;
+}
+
+int sigmax_check_data(const sigmax_network *network, const void *parameters, const sigmax_data *data)
+{
+    if (network == NULL || parameters == NULL || data == NULL || data->X == NULL || data->rows == 0
+        || (data->labels == NULL) == (data->targets == NULL)) {
+        return SIGMAX_BAD_ARGUMENT;
+    }
+    return sigmax_check_rows(network, data->rows);
+}
+
+int sigmax_labels_in_range(const int64_t *labels, const size_t *order, size_t begin, size_t end, size_t n_classes)
+{
+    int outside = 0;
+    for (size_t i = begin; i < end; i++) {
+        const int64_t label = labels[order != NULL ? order[i] : i];
+        outside |= label < 0 || (uint64_t)label >= n_classes;
+    }
+    return !outside;
+}

@@ -1,0 +1,120 @@
+/*
+ * Inference over many rows: in blocks whose activations stay in the cache, one block a task, so that memory is bounded
+ * and every thread works by itself.
+ */
+#ifndef SIGMAX_ENGINE_INFERENCE_H
+#define SIGMAX_ENGINE_INFERENCE_H
+
+#include "../engine.h"
+#include "forward.h"
+#include "workspace.h"
+
+/* Rows of a block: enough to use each weight many times, few enough for their activations to stay in the cache. */
+enum { INFERENCE_ROWS = 128 };
+
+/* One worker's memory. */
+struct inference_memory {
+    real *activations;
+    double *row_cost;
+    void *scratch;
+};
+
+struct inference {
+    const struct sigmax_shape *shape;
+    const real *parameters, *X;
+    struct truth y;
+    size_t rows;
+    real *probabilities;
+    int64_t *labels;
+    struct sigmax_team alone; /* a block is one thread's */
+    char *worker_memory;
+    size_t worker_bytes;
+    double *block_cost;
+    size_t *block_correct;
+};
+
+static size_t count_blocks(size_t rows)
+{
+    return rows / INFERENCE_ROWS + (rows % INFERENCE_ROWS != 0);
+}
+
+static size_t inference_memory(struct inference_memory *memory, const struct sigmax_shape *shape, size_t rows,
+                               void *start)
+{
+    const size_t block = smaller(rows, INFERENCE_ROWS);
+    struct cutter cutter = {start, 0};
+    memory->activations = cut(&cutter, block, shape->n_neurons * sizeof(real));
+    memory->row_cost = cut(&cutter, block, sizeof(double));
+    memory->scratch = cut(&cutter, network_scratch(shape, block, 1), 1);
+    return cutter.used;
+}
+
+static size_t inference_workspace(const struct sigmax_shape *shape, size_t rows, size_t n_threads)
+{
+    struct inference_memory memory;
+    const size_t per_worker = inference_memory(&memory, shape, rows, NULL);
+    const size_t blocks = count_blocks(rows);
+    struct cutter cutter = {NULL, 0};
+    cut(&cutter, smaller(n_threads, blocks), per_worker);
+    cut(&cutter, blocks, sizeof(double));
+    cut(&cutter, blocks, sizeof(size_t));
+    return cutter.used;
+}
+
+static void infer_block(void *context, size_t index, size_t worker)
+{
+    const struct inference *const job = context;
+    const struct sigmax_shape *const shape = job->shape;
+    const size_t k = shape->sizes[shape->n_layers];
+    const size_t first = index * INFERENCE_ROWS, rows = smaller(job->rows - first, INFERENCE_ROWS);
+    struct inference_memory memory;
+    inference_memory(&memory, shape, job->rows, job->worker_memory + worker * job->worker_bytes);
+    forward_to_z(shape, job->parameters, job->X + first * shape->sizes[0], rows, memory.activations, memory.scratch,
+                 &job->alone);
+    real *const a_L = memory.activations + layer_at(shape, shape->n_layers, rows);
+    if (job->y.labels != NULL || job->y.targets != NULL) {
+        job->block_cost[index] = 0;
+        job->block_correct[index] = 0;
+        output_layer(a_L, truth_from(job->y, first, k), rows, k, memory.row_cost, &job->block_cost[index],
+                     &job->block_correct[index]);
+    } else {
+        softmax(a_L, a_L, rows, k);
+    }
+    if (job->probabilities != NULL) memcpy(job->probabilities + first * k, a_L, rows * k * sizeof *a_L);
+    if (job->labels != NULL) {
+        for (size_t r = 0; r < rows; r++) job->labels[first + r] = (int64_t)first_largest(a_L + r * k, k);
+    }
+}
+
+static void infer(const struct sigmax_shape *shape, const real *parameters, const struct sigmax_data *data,
+                  real *probabilities, int64_t *labels, double *cost, size_t *n_correct, void *workspace,
+                  const struct sigmax_team *team)
+{
+    struct inference_memory memory;
+    const size_t blocks = count_blocks(data->rows), n_threads = smaller(team->n_threads, blocks);
+    struct inference job = {
+        .shape = shape,
+        .parameters = parameters,
+        .X = data->X,
+        .y = {data->labels, data->targets},
+        .rows = data->rows,
+        .probabilities = probabilities,
+        .labels = labels,
+        .alone = {1, team->parallel},
+        .worker_bytes = inference_memory(&memory, shape, data->rows, NULL),
+    };
+    struct cutter cutter = {workspace, 0};
+    job.worker_memory = cut(&cutter, n_threads, job.worker_bytes);
+    job.block_cost = cut(&cutter, blocks, sizeof(double));
+    job.block_correct = cut(&cutter, blocks, sizeof(size_t));
+    team->parallel(n_threads, blocks, infer_block, &job);
+    if (data->labels == NULL && data->targets == NULL) return;
+    *cost = 0;
+    *n_correct = 0;
+    for (size_t i = 0; i < blocks; i++) {
+        *cost += job.block_cost[i];
+        *n_correct += job.block_correct[i];
+    }
+}
+
+#endif

@@ -1,0 +1,79 @@
+/* delta W, and times a (1 - a), which makes it BP2. See matmul.h. */
+#ifndef SIGMAX_ENGINE_MATMUL_DELTA_H
+#define SIGMAX_ENGINE_MATMUL_DELTA_H
+
+#include "../engine.h"
+#include "activation.h"
+#include "real.h"
+#include "tile.h"
+
+struct delta_job {
+    const real *delta, *w, *a;
+    real *out, *panels; /* one panel per worker */
+    size_t rows, n_in, n_out;
+};
+
+/* out[i][j] = sum[i][j] a[i][j] (1 - a[i][j]) for j < cols <= width, or sum[i][j] where a is NULL. */
+static INLINE void delta_store(int height, int width, size_t cols, real sum[ROWS][COLS], const real *restrict a,
+                               real *restrict out, size_t n_in)
+{
+    if (a != NULL) {
+        UNROLLED
+        for (int i = 0; i < height; i++) {
+            LANEWISE
+            for (int j = 0; j < width; j++) {
+                if ((size_t)j < cols) sum[i][j] *= sigmoid_prime_of(a[(size_t)i * n_in + (size_t)j]);
+            }
+        }
+    }
+    UNROLLED
+    for (int i = 0; i < height; i++) {
+        LANEWISE
+        for (int j = 0; j < width; j++) {
+            if ((size_t)j < cols) out[(size_t)i * n_in + (size_t)j] = sum[i][j];
+        }
+    }
+}
+
+/* height examples by the inputs of one panel b. */
+static INLINE void delta_tile(int height, int width, const struct delta_job *job, size_t row, size_t col, size_t cols,
+                              const real *b, size_t b_p)
+{
+    const size_t n_in = job->n_in, n_out = job->n_out, at = row * n_in + col;
+    real sum[ROWS][COLS];
+    tile(height, width, n_out, job->delta + row * n_out, n_out, 1, b, b_p, sum);
+    const real *const a = job->a == NULL ? NULL : job->a + at;
+    if (cols == (size_t)width) {
+        delta_store(height, width, (size_t)width, sum, a, job->out + at, n_in);
+    } else {
+        delta_store(height, width, cols, sum, a, job->out + at, n_in);
+    }
+}
+
+/* Task: one panel of inputs, all examples. */
+static void delta_panel(void *context, size_t index, size_t worker)
+{
+    const struct delta_job *const job = context;
+    const size_t col = index * COLS, cols = smaller(job->n_in - col, COLS);
+    const real *b = job->w + col;
+    size_t b_p = job->n_in;
+    if (job->rows >= PACK_ROWS || cols % LANES != 0) {
+        real *const panel = job->panels + worker * job->n_out * COLS;
+        pack_panel(b, b_p, job->n_out, cols, panel);
+        b = panel;
+        b_p = whole_vectors(cols);
+    }
+    for (size_t row = 0, done; row < job->rows; row += done) {
+        WITH_CONSTANT_SIZE(delta_tile, done, job->rows - row, cols, job, row, col, cols, b, b_p);
+    }
+}
+
+/* out (rows, n_in) = delta (rows, n_out) w, w (n_out, n_in); times a (1 - a), a (rows, n_in), unless a is NULL. */
+static void matmul_delta(const real *delta, const real *w, const real *a, real *out, size_t rows, size_t n_in,
+                         size_t n_out, void *scratch, const struct sigmax_team *team)
+{
+    struct delta_job job = {delta, w, a, out, scratch, rows, n_in, n_out};
+    run_tasks(team, (double)rows * (double)n_in * (double)n_out, count_of(n_in, COLS), delta_panel, &job);
+}
+
+#endif

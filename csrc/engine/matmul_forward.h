@@ -1,0 +1,128 @@
+/* z = a W^T + b, and sigmoid(z) where the layer is hidden. See matmul.h. */
+#ifndef SIGMAX_ENGINE_MATMUL_FORWARD_H
+#define SIGMAX_ENGINE_MATMUL_FORWARD_H
+
+#include "../engine.h"
+#include "activation.h"
+#include "dots.h"
+#include "real.h"
+#include "tile.h"
+
+struct forward_job {
+    const real *a, *w, *b;
+    real *z, *panels;
+    size_t rows, n_in, n_out;
+    int hidden;
+};
+
+/* Each output a dot product over vectors of inputs. Task: DOT_NEURONS neurons, all examples. */
+static void forward_dots(void *context, size_t index, size_t worker)
+{
+    const struct forward_job *const job = context;
+    const size_t n_in = job->n_in, n_out = job->n_out;
+    const size_t first = index * DOT_NEURONS, end = smaller(first + DOT_NEURONS, n_out);
+    (void)worker;
+    for (size_t row = 0, height; row < job->rows; row += height) {
+        height = dot_rows(job->rows - row);
+        dot_function *const four = height == 5 ? dot_5x4 : height == 4 ? dot_4x4 : height == 2 ? dot_2x4 : dot_1x4;
+        dot_function *const one = height == 5 ? dot_5x1 : height == 4 ? dot_4x1 : height == 2 ? dot_2x1 : dot_1x1;
+        const size_t at_once = end - first == DOT_NEURONS ? DOT_NEURONS : 1;
+        for (size_t neuron = first; neuron < end; neuron += at_once) {
+            dot_tile(height, at_once, at_once == 1 ? one : four, job->panels + row * whole_vectors(n_in),
+                     job->w + neuron * n_in, job->b + neuron, job->z + row * n_out + neuron, n_in, n_out);
+        }
+    }
+}
+
+/* height neurons by the examples of one panel; acc is (neuron, example), z is (example, neuron). */
+static INLINE void forward_tile(int height, int width, const struct forward_job *job, size_t neuron, size_t row,
+                                size_t cols)
+{
+    const size_t n_in = job->n_in, n_out = job->n_out;
+    real sum[ROWS][COLS];
+    tile(height, width, n_in, job->w + neuron * n_in, n_in, 1, job->panels + row * n_in, whole_vectors(cols), sum);
+    UNROLLED
+    for (int i = 0; i < height; i++) {
+        const real bias = job->b[neuron + (size_t)i];
+        LANEWISE
+        for (int j = 0; j < width; j++) sum[i][j] += bias;
+    }
+    if (job->hidden) {
+        UNROLLED
+        for (int i = 0; i < height; i++) {
+            LANEWISE
+            for (int j = 0; j < width; j++) sum[i][j] = sigmoid(sum[i][j]);
+        }
+    }
+    real *restrict z = job->z + row * n_out + neuron;
+    for (size_t j = 0; j < cols; j++) {
+        UNROLLED
+        for (int i = 0; i < height; i++) z[j * n_out + (size_t)i] = sum[i][j];
+    }
+}
+
+/* Task: ROWS neurons, all panels. */
+static void forward_panels(void *context, size_t index, size_t worker)
+{
+    const struct forward_job *const job = context;
+    const size_t end = smaller((index + 1) * ROWS, job->n_out);
+    (void)worker;
+    for (size_t row = 0; row < job->rows; row += COLS) {
+        const size_t cols = smaller(job->rows - row, COLS);
+        for (size_t neuron = index * ROWS, done; neuron < end; neuron += done) {
+            WITH_CONSTANT_SIZE(forward_tile, done, end - neuron, cols, job, neuron, row, cols);
+        }
+    }
+}
+
+static void pack_forward(void *context, size_t index, size_t worker)
+{
+    const struct forward_job *const job = context;
+    const size_t row = index * COLS, cols = smaller(job->rows - row, COLS);
+    (void)worker;
+    pack_transposed(job->a + row * job->n_in, job->n_in, job->n_in, cols, job->panels + row * job->n_in);
+}
+
+/* Examples that are packed at a time: whole panels. */
+static size_t forward_block(size_t rows, size_t n_in)
+{
+    const size_t fits = PANEL_BYTES / sizeof(real) / n_in / COLS;
+    return smaller(rows, (fits > 0 ? fits : 1) * COLS);
+}
+
+/*
+ * Dot products waste no lane on few examples, but add up each output's lanes at the end; panels fill lanes with
+ * examples, and transpose. Whichever takes fewer steps, in vector operations (a transposed real costs one, a sum of lanes seven).
+ */
+static int forward_by_dots(size_t rows, size_t n_in, size_t n_out)
+{
+    const double m = (double)rows, k = (double)n_in, n = (double)n_out;
+    const double dots = m * n * ((double)count_of(n_in, LANES) + 7);
+    const double panels = (double)count_of(rows, LANES) * n * k + m * k + m * n;
+    return dots < panels;
+}
+
+/* z (rows, n_out) = a (rows, n_in) w^T + b, w (n_out, n_in), b (n_out); sigmoid(z) where hidden. */
+static void matmul_forward(const real *a, const real *w, const real *b, real *z, size_t rows, size_t n_in,
+                           size_t n_out, int hidden, void *scratch, const struct sigmax_team *team)
+{
+    struct forward_job job = {a, w, b, z, scratch, rows, n_in, n_out, hidden};
+    const int by_dots = forward_by_dots(rows, n_in, n_out);
+    const size_t block = forward_block(rows, n_in);
+    for (size_t row = 0; row < rows; row += block) {
+        job.a = a + row * n_in;
+        job.z = z + row * n_out;
+        job.rows = smaller(rows - row, block);
+        const double work = (double)job.rows * (double)n_in * (double)n_out;
+        if (by_dots) {
+            pack_examples(job.a, job.rows, n_in, job.panels);
+            run_tasks(team, work, count_of(n_out, DOT_NEURONS), forward_dots, &job);
+            if (hidden) sigmoids(job.z, job.z, job.rows * n_out);
+        } else {
+            run_tasks(team, work, count_of(job.rows, COLS), pack_forward, &job);
+            run_tasks(team, work, count_of(n_out, ROWS), forward_panels, &job);
+        }
+    }
+}
+
+#endif

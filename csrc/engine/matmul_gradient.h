@@ -1,0 +1,161 @@
+/* delta^T a, blended into the gradient (BP4) or into the weights (the update). See matmul.h. */
+#ifndef SIGMAX_ENGINE_MATMUL_GRADIENT_H
+#define SIGMAX_ENGINE_MATMUL_GRADIENT_H
+
+#include "../engine.h"
+#include "real.h"
+#include "tile.h"
+
+/*
+ * out = out + (scale * sum - decay * out). decay = 0 adds to out, decay = 1 forgets it: then out is not even read. What
+ * is small is summed up first, so that neither the sum nor a decay far below 1 is lost in the rounding of out.
+ */
+struct blend {
+    real decay, scale;
+};
+
+struct gradient_job {
+    const real *delta, *a;
+    real *out, *delta_panels;
+    real *a_panels; /* every panel of a, or, where a is used as it lies, its last inputs when they fill no vector */
+    int packed;
+    size_t rows, n_in, n_out;
+    struct blend blend;
+};
+
+/* sum[i][j] = -decay out[i][j] for j < cols <= width, and 0 where out is forgotten or kept as it is. */
+static INLINE void start_tile(int height, int width, size_t cols, real decay, const real *restrict out, size_t n_in,
+                              real sum[ROWS][COLS])
+{
+    UNROLLED
+    for (int i = 0; i < height; i++) {
+        LANEWISE
+        for (int j = 0; j < width; j++) sum[i][j] = 0;
+    }
+    if (decay == 0 || decay == 1) return;
+    UNROLLED
+    for (int i = 0; i < height; i++) {
+        LANEWISE
+        for (int j = 0; j < width; j++) {
+            if ((size_t)j < cols) sum[i][j] = -decay * out[(size_t)i * n_in + (size_t)j];
+        }
+    }
+}
+
+/* out[i][j] += sum[i][j] + d[i] b[j] for j < cols <= width, from 0 on where out is forgotten. The products of the last
+   example come in here, on their way to memory. */
+static INLINE void end_tile(int height, int width, size_t cols, real decay, const real *restrict d,
+                            const real *restrict b, real sum[ROWS][COLS], real *restrict out, size_t n_in)
+{
+    UNROLLED
+    for (int i = 0; i < height; i++) {
+        if (decay == 1) {
+            LANEWISE
+            for (int j = 0; j < width; j++) {
+                if ((size_t)j < cols) out[(size_t)i * n_in + (size_t)j] = sum[i][j] + d[i] * b[j];
+            }
+        } else {
+            LANEWISE
+            for (int j = 0; j < width; j++) {
+                if ((size_t)j < cols) out[(size_t)i * n_in + (size_t)j] += sum[i][j] + d[i] * b[j];
+            }
+        }
+    }
+}
+
+/* height neurons by the inputs of one panel b: out += d^T b - decay out, d (rows, ROWS) being delta scaled. */
+static INLINE void gradient_tile(int height, int width, const struct gradient_job *job, size_t neuron, size_t col,
+                                 size_t cols, const real *restrict d, const real *restrict b, size_t b_p)
+{
+    const size_t n_in = job->n_in, last = job->rows - 1;
+    real *restrict out = job->out + neuron * n_in + col;
+    real sum[ROWS][COLS];
+    if (cols == (size_t)width) {
+        start_tile(height, width, (size_t)width, job->blend.decay, out, n_in, sum);
+        add_products(height, width, last, d, 1, ROWS, b, b_p, sum);
+        end_tile(height, width, (size_t)width, job->blend.decay, d + last * ROWS, b + last * b_p, sum, out, n_in);
+    } else {
+        start_tile(height, width, cols, job->blend.decay, out, n_in, sum);
+        add_products(height, width, last, d, 1, ROWS, b, b_p, sum);
+        end_tile(height, width, cols, job->blend.decay, d + last * ROWS, b + last * b_p, sum, out, n_in);
+    }
+}
+
+/* Task: ROWS neurons, all inputs. */
+static void gradient_rows(void *context, size_t index, size_t worker)
+{
+    const struct gradient_job *const job = context;
+    const size_t first = index * ROWS, end = smaller(first + ROWS, job->n_out);
+    (void)worker;
+    for (size_t col = 0; col < job->n_in; col += COLS) {
+        const size_t cols = smaller(job->n_in - col, COLS);
+        const real *b = job->a + col;
+        size_t b_p = job->n_in;
+        if (job->packed || cols % LANES != 0) {
+            b = job->packed ? job->a_panels + col * job->rows : job->a_panels;
+            b_p = whole_vectors(cols);
+        }
+        for (size_t neuron = first, done; neuron < end; neuron += done) {
+            const real *const d = job->delta_panels + first * job->rows + (neuron - first);
+            const size_t left = smaller(end - neuron, job->packed ? ROWS : SHALLOW_ROWS);
+            WITH_CONSTANT_SIZE(gradient_tile, done, left, cols, job, neuron, col, cols, d, b, b_p);
+        }
+    }
+}
+
+static void pack_gradient_inputs(void *context, size_t index, size_t worker)
+{
+    const struct gradient_job *const job = context;
+    const size_t col = index * COLS;
+    (void)worker;
+    pack_panel(job->a + col, job->n_in, job->rows, smaller(job->n_in - col, COLS), job->a_panels + col * job->rows);
+}
+
+/* The errors of ROWS neurons, (p, i), scaled. */
+static void pack_gradient_deltas(void *context, size_t index, size_t worker)
+{
+    const struct gradient_job *const job = context;
+    const size_t neuron = index * ROWS, height = smaller(job->n_out - neuron, ROWS);
+    const real scale = job->blend.scale;
+    const real *restrict delta = job->delta + neuron;
+    real *restrict panel = job->delta_panels + neuron * job->rows;
+    (void)worker;
+    for (size_t p = 0; p < job->rows; p++) {
+        for (size_t i = 0; i < height; i++) panel[p * ROWS + i] = scale * delta[p * job->n_out + i];
+    }
+}
+
+/* Examples that are packed at a time. The number of them is the depth of the tiles. */
+static size_t gradient_block(size_t rows, size_t n_in)
+{
+    const size_t fits = PANEL_BYTES / sizeof(real) / n_in;
+    return smaller(rows, fits > 4 * PACK_ROWS ? fits : 4 * PACK_ROWS);
+}
+
+/* out (n_out, n_in) = out + (scale * delta^T a - decay * out), delta (rows, n_out), a (rows, n_in). */
+static void matmul_gradient(const real *delta, const real *a, struct blend blend, real *out, size_t rows, size_t n_in,
+                            size_t n_out, void *scratch, const struct sigmax_team *team)
+{
+    const size_t block = gradient_block(rows, n_in), neurons = count_of(n_out, ROWS) * ROWS;
+    real *const panels = scratch;
+    struct gradient_job job = {
+        delta, a, out, panels, panels + block * neurons, rows >= PACK_ROWS, rows, n_in, n_out, blend,
+    };
+    for (size_t row = 0; row < rows; row += block) {
+        job.delta = delta + row * n_out;
+        job.a = a + row * n_in;
+        job.rows = smaller(rows - row, block);
+        const double work = (double)job.rows * (double)n_in * (double)n_out;
+        const size_t whole = n_in / COLS * COLS;
+        if (job.packed) {
+            run_tasks(team, work, count_of(n_in, COLS), pack_gradient_inputs, &job);
+        } else if (n_in % LANES != 0) {
+            pack_panel(job.a + whole, n_in, job.rows, n_in - whole, job.a_panels);
+        }
+        run_tasks(team, work, count_of(n_out, ROWS), pack_gradient_deltas, &job);
+        run_tasks(team, work, count_of(n_out, ROWS), gradient_rows, &job);
+        job.blend.decay = 0;
+    }
+}
+
+#endif

@@ -1,0 +1,126 @@
+/*
+ * What the three products are made of: one tile of sums, the panels that feed it, and the tasks that own the tiles.
+ *
+ * A tile is sum[i][j] = sum_p a(p, i) b(p, j), with i over ROWS broadcast numbers and j over the COLS lanes of a few
+ * vectors. The inner loop runs over independent sums, so it becomes vector code without any sum being reordered.
+ */
+#ifndef SIGMAX_ENGINE_TILE_H
+#define SIGMAX_ENGINE_TILE_H
+
+#include "../engine.h"
+#include "real.h"
+#include "tiles.h"
+
+/* ---- the tile ----------------------------------------------------------------------------------------------------- */
+
+/* sum[i][j] += sum_p a[i * a_i + p * a_p] b[p * b_p + j] for i < height <= ROWS, j < width <= COLS; both are constants
+   where this is inlined, and width is a multiple of LANES. */
+static INLINE void add_products(int height, int width, size_t depth, const real *restrict a, size_t a_i, size_t a_p,
+                                const real *restrict b, size_t b_p, real sum[ROWS][COLS])
+{
+    for (size_t p = 0; p < depth; p++) {
+        UNROLLED
+        for (int i = 0; i < height; i++) {
+            LANEWISE
+            for (int j = 0; j < width; j++) sum[i][j] += a[(size_t)i * a_i + p * a_p] * b[p * b_p + (size_t)j];
+        }
+    }
+}
+
+/* The same from sums of 0 on. */
+static INLINE void tile(int height, int width, size_t depth, const real *restrict a, size_t a_i, size_t a_p,
+                        const real *restrict b, size_t b_p, real sum[ROWS][COLS])
+{
+    UNROLLED
+    for (int i = 0; i < height; i++) {
+        LANEWISE
+        for (int j = 0; j < width; j++) sum[i][j] = 0;
+    }
+    add_products(height, width, depth, a, a_i, a_p, b, b_p, sum);
+}
+
+/* Calls f(height, width, ...) with constants: the largest height of ROWS, 4, 2, 1 that fits rows, and width for the number of
+   vectors that cols fills. height is left in `done`. */
+#define WITH_CONSTANT_WIDTH(f, height, cols, ...)                                                                      \
+    do {                                                                                                               \
+        if (VECTORS >= 3 && (cols) > 2 * LANES) {                                                                      \
+            f(height, VECTORS *LANES, __VA_ARGS__);                                                                    \
+        } else if ((cols) > LANES) {                                                                                   \
+            f(height, 2 * LANES, __VA_ARGS__);                                                                         \
+        } else {                                                                                                       \
+            f(height, LANES, __VA_ARGS__);                                                                             \
+        }                                                                                                              \
+    } while (0)
+
+#define WITH_CONSTANT_SIZE(f, done, rows, cols, ...)                                                                   \
+    do {                                                                                                               \
+        if ((rows) >= ROWS) {                                                                                          \
+            WITH_CONSTANT_WIDTH(f, ROWS, cols, __VA_ARGS__);                                                           \
+            (done) = ROWS;                                                                                             \
+        } else if (ROWS > 4 && (rows) >= 4) {                                                                          \
+            WITH_CONSTANT_WIDTH(f, 4, cols, __VA_ARGS__);                                                              \
+            (done) = 4;                                                                                                \
+        } else if ((rows) >= 2) {                                                                                      \
+            WITH_CONSTANT_WIDTH(f, 2, cols, __VA_ARGS__);                                                              \
+            (done) = 2;                                                                                                \
+        } else {                                                                                                       \
+            WITH_CONSTANT_WIDTH(f, 1, cols, __VA_ARGS__);                                                              \
+            (done) = 1;                                                                                                \
+        }                                                                                                              \
+    } while (0)
+
+/* ---- panels ------------------------------------------------------------------------------------------------------- */
+
+static inline size_t whole_vectors(size_t n)
+{
+    return (n + LANES - 1) / LANES * LANES;
+}
+
+static inline size_t count_of(size_t n, size_t size)
+{
+    return n / size + (n % size != 0);
+}
+
+/* panel[p][j] = b[p * b_p + j] for j < cols <= COLS, 0 up to whole vectors. */
+static void pack_panel(const real *restrict b, size_t b_p, size_t depth, size_t cols, real *restrict panel)
+{
+    if (cols == COLS) {
+        for (size_t p = 0; p < depth; p++) {
+            LANEWISE
+            for (size_t j = 0; j < COLS; j++) panel[p * COLS + j] = b[p * b_p + j];
+        }
+        return;
+    }
+    const size_t width = whole_vectors(cols);
+    for (size_t p = 0; p < depth; p++) {
+        for (size_t j = 0; j < width; j++) panel[p * width + j] = j < cols ? b[p * b_p + j] : 0;
+    }
+}
+
+/* panel[p][j] = a[j * a_j + p] for j < cols <= COLS, 0 up to whole vectors: a transposed, TRANSPOSED inputs at a time so
+   that what is written stays in the first-level cache. */
+static void pack_transposed(const real *restrict a, size_t a_j, size_t depth, size_t cols, real *restrict panel)
+{
+    const size_t width = whole_vectors(cols);
+    for (size_t p = 0; p < depth; p += TRANSPOSED) {
+        const size_t end = smaller(p + TRANSPOSED, depth);
+        for (size_t j = 0; j < cols; j++) {
+            for (size_t q = p; q < end; q++) panel[q * width + j] = a[j * a_j + q];
+        }
+        for (size_t q = p; q < end; q++) {
+            for (size_t j = cols; j < width; j++) panel[q * width + j] = 0;
+        }
+    }
+}
+
+/* Runs the tasks of a product of `work` multiply-adds. */
+static void run_tasks(const struct sigmax_team *team, double work, size_t n_tasks, sigmax_task task, void *context)
+{
+    if (team->n_threads > 1 && n_tasks > 1 && work >= PARALLEL_WORK) {
+        team->parallel(team->n_threads, n_tasks, task, context);
+    } else {
+        for (size_t i = 0; i < n_tasks; i++) task(context, i, 0);
+    }
+}
+
+#endif

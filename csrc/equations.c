@@ -1,0 +1,73 @@
+/* The equations by themselves: each asks for an engine and calls it. */
+#include "instruction_set.h"
+
+int sigmax_exp(int dtype, const void *z, void *out, size_t n)
+{
+    const struct sigmax_engine *engine;
+    const int status = sigmax_choose_engine(&engine, dtype);
+    if (status == SIGMAX_OK) engine->exp(z, out, n);
+    return status;
+}
+
+int sigmax_sigmoid(int dtype, const void *z, void *out, size_t n)
+{
+    const struct sigmax_engine *engine;
+    const int status = sigmax_choose_engine(&engine, dtype);
+    if (status == SIGMAX_OK) engine->sigmoid(z, out, n);
+    return status;
+}
+
+int sigmax_sigmoid_prime(int dtype, const void *z, void *out, size_t n)
+{
+    const struct sigmax_engine *engine;
+    const int status = sigmax_choose_engine(&engine, dtype);
+    if (status == SIGMAX_OK) engine->sigmoid_prime(z, out, n);
+    return status;
+}
+
+int sigmax_softmax(int dtype, const void *z, void *out, size_t rows, size_t k)
+{
+    const struct sigmax_engine *engine;
+    const int status = sigmax_choose_engine(&engine, dtype);
+    if (status == SIGMAX_OK && k > 0) engine->softmax(z, out, rows, k);
+    return status;
+}
+
+int sigmax_softmax_jacobian(int dtype, const void *z, void *out, size_t k)
+{
+    const struct sigmax_engine *engine;
+    const int status = sigmax_choose_engine(&engine, dtype);
+    if (status == SIGMAX_OK && k > 0) engine->softmax_jacobian(z, out, k);
+    return status;
+}
+
+int sigmax_cross_entropy(int dtype, const void *z, const void *y, double *cost, size_t rows, size_t k)
+{
+    const struct sigmax_engine *engine;
+    const int status = sigmax_choose_engine(&engine, dtype);
+    if (status == SIGMAX_OK && k > 0) engine->cross_entropy(z, y, cost, rows, k);
+    return status;
+}
+
+int sigmax_output_delta(int dtype, const void *z, const void *y, void *delta, size_t rows, size_t k)
+{
+    const struct sigmax_engine *engine;
+    const int status = sigmax_choose_engine(&engine, dtype);
+    if (status == SIGMAX_OK && k > 0) engine->output_delta(z, y, delta, rows, k);
+    return status;
+}
+
+size_t sigmax_first_non_finite(int dtype, const void *values, size_t n)
+{
+    const struct sigmax_engine *engine;
+    return sigmax_choose_engine(&engine, dtype) == SIGMAX_OK ? engine->first_non_finite(values, n) : n;
+}
+
+int sigmax_peak(int dtype, size_t n, double *flops)
+{
+    if (flops == NULL) return SIGMAX_BAD_ARGUMENT;
+    const struct sigmax_engine *engine;
+    const int status = sigmax_choose_engine(&engine, dtype);
+    if (status == SIGMAX_OK) *flops = engine->peak(n);
+    return status;
+}

@@ -1,0 +1,96 @@
+/* Use of a network: predictions, activations, the cost; and one backward pass. */
+#include <stdlib.h>
+
+#include "network.h"
+
+static int infer(const sigmax_network *network, const void *parameters, const sigmax_data *data, void *probabilities,
+                 int64_t *labels, double *cost, size_t *n_correct)
+{
+    int status = sigmax_check_rows(network, data->rows);
+    if (status != SIGMAX_OK) return status;
+    const struct sigmax_team team = sigmax_team_of_this_call();
+    const size_t bytes = network->engine->inference_workspace(&network->shape, data->rows, team.n_threads);
+    struct sigmax_workspace workspace;
+    status = sigmax_workspace_allocate(&workspace, bytes);
+    if (status != SIGMAX_OK) return status;
+    network->engine->infer(&network->shape, parameters, data, probabilities, labels, cost, n_correct, workspace.start,
+                           &team);
+    free(workspace.block);
+    return SIGMAX_OK;
+}
+
+int sigmax_predict_proba(const sigmax_network *network, const void *parameters, const void *X, size_t rows,
+                         void *probabilities)
+{
+    if (network == NULL || parameters == NULL) return SIGMAX_BAD_ARGUMENT;
+    if (rows == 0) return SIGMAX_OK;
+    if (X == NULL || probabilities == NULL) return SIGMAX_BAD_ARGUMENT;
+    const sigmax_data data = {X, NULL, NULL, rows};
+    return infer(network, parameters, &data, probabilities, NULL, NULL, NULL);
+}
+
+int sigmax_predict(const sigmax_network *network, const void *parameters, const void *X, size_t rows,
+                   int64_t *labels)
+{
+    if (network == NULL || parameters == NULL) return SIGMAX_BAD_ARGUMENT;
+    if (rows == 0) return SIGMAX_OK;
+    if (X == NULL || labels == NULL) return SIGMAX_BAD_ARGUMENT;
+    const sigmax_data data = {X, NULL, NULL, rows};
+    return infer(network, parameters, &data, NULL, labels, NULL, NULL);
+}
+
+int sigmax_activations(const sigmax_network *network, const void *parameters, const void *X, size_t rows,
+                       void *activations)
+{
+    if (network == NULL || parameters == NULL) return SIGMAX_BAD_ARGUMENT;
+    if (rows == 0) return SIGMAX_OK;
+    if (X == NULL || activations == NULL) return SIGMAX_BAD_ARGUMENT;
+    int status = sigmax_check_rows(network, rows);
+    if (status != SIGMAX_OK) return status;
+    const struct sigmax_team team = sigmax_team_of_this_call();
+    struct sigmax_workspace workspace;
+    status = sigmax_workspace_allocate(&workspace, network->engine->backprop_workspace(&network->shape, rows, team.n_threads));
+    if (status != SIGMAX_OK) return status;
+    network->engine->activations(&network->shape, parameters, X, rows, activations, workspace.start, &team);
+    free(workspace.block);
+    return SIGMAX_OK;
+}
+
+/* ---- data with targets -------------------------------------------------------------------------------------------- */
+
+int sigmax_cost(const sigmax_network *network, const void *parameters, const sigmax_data *data, double *cost,
+                size_t *n_correct)
+{
+    int status = sigmax_check_data(network, parameters, data);
+    if (status != SIGMAX_OK) return status;
+    const struct sigmax_shape *const shape = &network->shape;
+    if (data->labels != NULL && !sigmax_labels_in_range(data->labels, NULL, 0, data->rows, shape->sizes[shape->n_layers])) {
+        return SIGMAX_BAD_LABEL;
+    }
+    double sum = 0.0;
+    size_t correct = 0;
+    status = infer(network, parameters, data, NULL, NULL, &sum, &correct);
+    if (status != SIGMAX_OK) return status;
+    if (cost != NULL) *cost = sum / (double)data->rows;
+    if (n_correct != NULL) *n_correct = correct;
+    return SIGMAX_OK;
+}
+
+int sigmax_backprop(const sigmax_network *network, const void *parameters, const sigmax_data *data, double *cost,
+                    void *activations, void *deltas, void *gradient)
+{
+    int status = sigmax_check_data(network, parameters, data);
+    if (status != SIGMAX_OK) return status;
+    if (cost == NULL || activations == NULL || deltas == NULL || gradient == NULL) return SIGMAX_BAD_ARGUMENT;
+    const struct sigmax_shape *const shape = &network->shape;
+    if (data->labels != NULL && !sigmax_labels_in_range(data->labels, NULL, 0, data->rows, shape->sizes[shape->n_layers])) {
+        return SIGMAX_BAD_LABEL;
+    }
+    const struct sigmax_team team = sigmax_team_of_this_call();
+    struct sigmax_workspace workspace;
+    status = sigmax_workspace_allocate(&workspace, network->engine->backprop_workspace(shape, data->rows, team.n_threads));
+    if (status != SIGMAX_OK) return status;
+    network->engine->backprop(shape, parameters, data, cost, activations, deltas, gradient, workspace.start, &team);
+    free(workspace.block);
+    return SIGMAX_OK;
+}

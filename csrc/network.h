@@ -1,0 +1,38 @@
+/*
+ * What the files behind sigmax_api.h share: the network's description, and the memory and threads of one call.
+ */
+#ifndef SIGMAX_NETWORK_H
+#define SIGMAX_NETWORK_H
+
+#include "engine.h"
+
+struct sigmax_network {
+    const struct sigmax_engine *engine;
+    size_t real_size; /* 4 or 8 */
+    struct sigmax_shape shape;
+    size_t table[]; /* the arrays that shape points to, one after the other */
+};
+
+/* *sum += a * b; returns 0, with *sum as it was, when that does not fit size_t. */
+int sigmax_add_product(size_t *sum, size_t a, size_t b);
+
+/* The memory of one call: start is aligned to a cache line within block, which free() takes back. */
+struct sigmax_workspace {
+    void *block, *start;
+};
+
+/* SIGMAX_OUT_OF_MEMORY when there is not so much, or when bytes is SIZE_MAX: too many to count. */
+int sigmax_workspace_allocate(struct sigmax_workspace *workspace, size_t bytes);
+
+/* The threads that a call beginning now may use. */
+struct sigmax_team sigmax_team_of_this_call(void);
+
+/* SIGMAX_OK when nothing is NULL that must not be, exactly one of labels and targets is given, and the bytes of rows of
+   input and of every activation can be counted. Labels are not looked at. */
+int sigmax_check_data(const struct sigmax_network *network, const void *parameters, const struct sigmax_data *data);
+int sigmax_check_rows(const struct sigmax_network *network, size_t rows);
+
+/* Whether the labels of positions begin ... end - 1 are classes. A position names row order[i], or row i where order is NULL. */
+int sigmax_labels_in_range(const int64_t *labels, const size_t *order, size_t begin, size_t end, size_t n_classes);
+
+#endif
