@@ -1,0 +1,143 @@
+/* Inference by many paths: whichever way probabilities, labels and activations are asked for, they agree; zero rows;
+   refusals. */
+#include <math.h>
+
+#include "check.h"
+#include "small_network.h"
+
+static const int dtypes[] = {SIGMAX_FLOAT32, SIGMAX_FLOAT64};
+
+static void test_paths_agree(int dtype)
+{
+    struct small s;
+    begin_small(&s, dtype);
+    double probabilities[N_ROWS * N_CLASSES], activations[N_ROWS * N_NEURONS], cost;
+    int64_t labels[N_ROWS];
+    size_t n_correct, expected_correct = 0;
+    const sigmax_data data = labelled(&s);
+    CHECK(sigmax_predict_proba(s.network, s.parameters, s.X, N_ROWS, probabilities) == SIGMAX_OK, "predict_proba");
+    CHECK(sigmax_predict(s.network, s.parameters, s.X, N_ROWS, labels) == SIGMAX_OK, "predict");
+    CHECK(sigmax_activations(s.network, s.parameters, s.X, N_ROWS, activations) == SIGMAX_OK, "activations");
+    CHECK(sigmax_cost(s.network, s.parameters, &data, &cost, &n_correct) == SIGMAX_OK, "cost");
+    double expected_cost = 0, worst = 0;
+    for (size_t r = 0; r < N_ROWS; r++) {
+        size_t best = 0;
+        double sum = 0;
+        for (size_t j = 0; j < N_CLASSES; j++) {
+            const double p = get(dtype, probabilities, r * N_CLASSES + j);
+            const double a_L = get(dtype, activations, N_ROWS * (N_NEURONS - N_CLASSES) + r * N_CLASSES + j);
+            sum += p;
+            worst = fmax(worst, fabs(p - a_L));
+            if (p > get(dtype, probabilities, r * N_CLASSES + best)) best = j;
+        }
+        CHECK(fabs(sum - 1) <= 8 * epsilon_of(dtype), "row %zu sums to %.17g", r, sum);
+        CHECK(labels[r] == (int64_t)best, "row %zu: %d, expected %zu", r, (int)labels[r], best);
+        expected_correct += labels[r] == s.labels[r];
+        expected_cost -= log(get(dtype, probabilities, r * N_CLASSES + (size_t)s.labels[r])) / N_ROWS;
+    }
+    CHECK(worst <= 8 * epsilon_of(dtype), "predict_proba and activations differ by %g", worst);
+    CHECK(n_correct == expected_correct, "%zu, expected %zu", n_correct, expected_correct);
+    CHECK(fabs(cost - expected_cost) <= 20 * epsilon_of(dtype) * expected_cost, "%.17g, expected %.17g", cost,
+          expected_cost);
+    end_small(&s);
+}
+
+/* Rows that are 1 at the label and 0 elsewhere cost what the labels cost; other rows, what the definition says. */
+static void test_targets(int dtype)
+{
+    struct small s;
+    begin_small(&s, dtype);
+    double probabilities[N_ROWS * N_CLASSES], by_labels, by_rows, cost, expected = 0;
+    size_t n_by_labels, n_by_rows;
+    const sigmax_data labels = labelled(&s), targets = targeted(&s);
+    CHECK(sigmax_predict_proba(s.network, s.parameters, s.X, N_ROWS, probabilities) == SIGMAX_OK, "predict_proba");
+    CHECK(sigmax_cost(s.network, s.parameters, &targets, &cost, NULL) == SIGMAX_OK, "cost of targets");
+    for (size_t i = 0; i < N_ROWS * N_CLASSES; i++) {
+        expected -= get(dtype, s.targets, i) * log(get(dtype, probabilities, i)) / N_ROWS;
+        put(dtype, s.targets, i, s.labels[i / N_CLASSES] == (int64_t)(i % N_CLASSES));
+    }
+    CHECK(fabs(cost - expected) <= 20 * epsilon_of(dtype) * expected, "%.17g, expected %.17g", cost, expected);
+    CHECK(sigmax_cost(s.network, s.parameters, &labels, &by_labels, &n_by_labels) == SIGMAX_OK, "cost of labels");
+    CHECK(sigmax_cost(s.network, s.parameters, &targets, &by_rows, &n_by_rows) == SIGMAX_OK, "cost of one-hot rows");
+    CHECK(fabs(by_labels - by_rows) <= 20 * epsilon_of(dtype) * by_labels && n_by_labels == n_by_rows,
+          "labels %.17g, %zu correct; one-hot rows %.17g, %zu correct", by_labels, n_by_labels, by_rows, n_by_rows);
+    end_small(&s);
+}
+
+/* More rows than a block of inference holds: the same bits on any number of threads, and the same rows again and again
+   give the same answer again and again. */
+static void test_many_rows(int dtype)
+{
+    enum { COPIES = 30, ROWS = COPIES * N_ROWS };
+    struct small s;
+    begin_small(&s, dtype);
+    static double X[ROWS * N_IN], first[ROWS * N_CLASSES], probabilities[ROWS * N_CLASSES];
+    const size_t bytes = ROWS * N_CLASSES * (size_t)dtype, row = N_CLASSES * (size_t)dtype;
+    for (size_t i = 0; i < ROWS * N_IN; i++) put(dtype, X, i, get(dtype, s.X, i % (N_ROWS * N_IN)));
+    for (int n_threads = 1; n_threads <= 4; n_threads++) {
+        sigmax_set_num_threads(n_threads);
+        const int status = sigmax_predict_proba(s.network, s.parameters, X, ROWS, probabilities);
+        CHECK(status == SIGMAX_OK, "%s", sigmax_status_text(status));
+        if (n_threads == 1) memcpy(first, probabilities, bytes);
+        CHECK(memcmp(first, probabilities, bytes) == 0, "%d threads: other bits", n_threads);
+    }
+    sigmax_set_num_threads(0);
+    double worst = 0;
+    for (size_t i = 0; i < ROWS * N_CLASSES; i++) {
+        worst = fmax(worst, fabs(get(dtype, first, i) - get(dtype, first, i % (N_ROWS * N_CLASSES))));
+    }
+    CHECK(worst <= 8 * epsilon_of(dtype), "copies of a row differ by %g", worst);
+    CHECK(memcmp(first, (char *)first + row, row) != 0, "different rows have the same answer");
+    end_small(&s);
+}
+
+static void test_zero_rows(int dtype)
+{
+    struct small s;
+    begin_small(&s, dtype);
+    double out[1] = {7};
+    int64_t label[1] = {7};
+    CHECK(sigmax_predict_proba(s.network, s.parameters, NULL, 0, NULL) == SIGMAX_OK, "predict_proba, no arrays");
+    CHECK(sigmax_predict_proba(s.network, s.parameters, s.X, 0, out) == SIGMAX_OK, "predict_proba");
+    CHECK(sigmax_predict(s.network, s.parameters, s.X, 0, label) == SIGMAX_OK, "predict");
+    CHECK(sigmax_activations(s.network, s.parameters, s.X, 0, out) == SIGMAX_OK, "activations");
+    CHECK(out[0] > 6 && label[0] == 7, "zero rows have written something");
+    end_small(&s);
+}
+
+static void test_refuses(int dtype)
+{
+    struct small s;
+    begin_small(&s, dtype);
+    double out[N_NEURONS];
+    int64_t label[1];
+    const size_t many = SIZE_MAX / 8;
+    CHECK(sigmax_predict_proba(NULL, s.parameters, s.X, 1, out) == SIGMAX_BAD_ARGUMENT, "network");
+    CHECK(sigmax_predict_proba(s.network, NULL, s.X, 1, out) == SIGMAX_BAD_ARGUMENT, "parameters");
+    CHECK(sigmax_predict_proba(s.network, s.parameters, NULL, 1, out) == SIGMAX_BAD_ARGUMENT, "X");
+    CHECK(sigmax_predict_proba(s.network, s.parameters, s.X, 1, NULL) == SIGMAX_BAD_ARGUMENT, "probabilities");
+    CHECK(sigmax_predict_proba(s.network, s.parameters, s.X, many, out) == SIGMAX_TOO_LARGE, "rows");
+    CHECK(sigmax_predict(NULL, s.parameters, s.X, 1, label) == SIGMAX_BAD_ARGUMENT, "network");
+    CHECK(sigmax_predict(s.network, NULL, s.X, 1, label) == SIGMAX_BAD_ARGUMENT, "parameters");
+    CHECK(sigmax_predict(s.network, s.parameters, NULL, 1, label) == SIGMAX_BAD_ARGUMENT, "X");
+    CHECK(sigmax_predict(s.network, s.parameters, s.X, 1, NULL) == SIGMAX_BAD_ARGUMENT, "labels");
+    CHECK(sigmax_predict(s.network, s.parameters, s.X, many, label) == SIGMAX_TOO_LARGE, "rows");
+    CHECK(sigmax_activations(NULL, s.parameters, s.X, 1, out) == SIGMAX_BAD_ARGUMENT, "network");
+    CHECK(sigmax_activations(s.network, NULL, s.X, 1, out) == SIGMAX_BAD_ARGUMENT, "parameters");
+    CHECK(sigmax_activations(s.network, s.parameters, NULL, 1, out) == SIGMAX_BAD_ARGUMENT, "X");
+    CHECK(sigmax_activations(s.network, s.parameters, s.X, 1, NULL) == SIGMAX_BAD_ARGUMENT, "activations");
+    CHECK(sigmax_activations(s.network, s.parameters, s.X, many, out) == SIGMAX_TOO_LARGE, "rows");
+    end_small(&s);
+}
+
+int main(void)
+{
+    for (size_t d = 0; d < 2; d++) {
+        test_paths_agree(dtypes[d]);
+        test_targets(dtypes[d]);
+        test_many_rows(dtypes[d]);
+        test_zero_rows(dtypes[d]);
+        test_refuses(dtypes[d]);
+    }
+    return CHECK_DONE();
+}

@@ -1,0 +1,38 @@
+"""The C tests' Makefile, for the tests here that need a C compiler and the sources in csrc/."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+BUILD = ROOT / "build" / "c-pytest"
+ARCHIVE = BUILD / "libsigmax.a"
+
+
+def make(*targets):
+    """Runs ``make -C tests/c`` and returns what it printed; skips where that cannot work.
+
+    Another compiler than the developers' may know other warnings, which are no failure here.
+    """
+    if not (ROOT / "csrc" / "build_native.py").is_file():
+        pytest.skip("no csrc/ beside the tests, so there is no C library to build")
+    if os.name != "posix":
+        pytest.skip(f"the C tests are for POSIX systems, not {os.name}")
+    for tool in ("make", os.environ.get("CC", "cc").split()[0]):
+        if shutil.which(tool) is None:
+            pytest.skip(f"no {tool} on the path")
+    process = subprocess.run(
+        ["make", "-C", str(ROOT / "tests" / "c"), f"BUILD={BUILD}", "WERROR=", *targets],
+        env={**os.environ, "PYTHON": sys.executable},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=900,
+        check=False,
+    )
+    assert process.returncode == 0, process.stdout
+    return process.stdout

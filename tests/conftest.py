@@ -1,0 +1,44 @@
+"""Fixtures of all tests, and the one hypothesis profile."""
+
+import os
+from pathlib import Path
+
+import hypothesis
+import numpy as np
+import pytest
+import sigmax
+
+# The same examples in every run on a build server, new ones at a desk; no deadline on any machine.
+on_server = bool(os.environ.get("CI"))
+hypothesis.settings.register_profile("sigmax", deadline=None, derandomize=on_server)
+hypothesis.settings.load_profile("sigmax")
+
+
+@pytest.fixture
+def rng():
+    """A generator that is the same in every test and every run."""
+    return np.random.default_rng(20240229)
+
+
+@pytest.fixture(params=["float32", "float64"])
+def dtype(request):
+    """Each precision in turn."""
+    return request.param
+
+
+@pytest.fixture(params=sigmax.instruction_sets())
+def instruction_set(request, monkeypatch):
+    """Each instruction set of this machine in turn: networks made in the test compute with it."""
+    monkeypatch.setenv("SIGMAX_ISA", request.param)
+    return request.param
+
+
+@pytest.fixture(scope="session")
+def mnist():
+    """MNIST's arrays: from the file that SIGMAX_MNIST names, or ../shared/data of the checkout."""
+    beside = Path(__file__).resolve().parents[2] / "shared" / "data" / "mnist.npz"
+    path = Path(os.environ.get("SIGMAX_MNIST", beside))
+    if not path.is_file():
+        pytest.skip(f"no MNIST: {path} is no file; name one in SIGMAX_MNIST")
+    with np.load(path, allow_pickle=False) as arrays:
+        return dict(arrays)

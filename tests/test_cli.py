@@ -1,0 +1,445 @@
+"""The `sigmax` command as a user meets it: results, mistakes, pipes and Ctrl-C."""
+
+import csv
+import gzip
+import io
+import os
+import re
+import signal
+import struct
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+import sigmax
+from sigmax import cli, files
+
+# Three flowers, told apart by the sum of two lengths.
+NAMES = ("daisy", "rose", "tulip")
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """An empty folder to work in, and a terminal of 80 columns without colours."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setenv("NO_COLOR", "1")
+    return tmp_path
+
+
+@pytest.fixture
+def flowers(folder, rng):
+    """Write flowers.csv of 120 rows; return X and the class numbers."""
+    X = rng.uniform(0, 3, (120, 2)).round(3)
+    y = np.minimum(X.sum(axis=1) // 2, 2).astype(int)
+    lines = [f"{a},{b},{NAMES[k]}\n" for (a, b), k in zip(X.tolist(), y.tolist(), strict=True)]
+    (folder / "flowers.csv").write_text("stem,leaf,kind\n" + "".join(lines))
+    return X, y
+
+
+@pytest.fixture
+def model(flowers):
+    """Train model.npz on flowers.csv."""
+    assert cli.main(["train", "flowers.csv", "--epochs", "60", "--quiet", "--hidden", "8"]) == 0
+    return flowers
+
+
+def fails(capsys, *arguments):
+    """Run the command, which has to fail with one line; return this line."""
+    code = cli.main(list(arguments))
+    error = capsys.readouterr().err
+    assert code == 1
+    assert re.fullmatch(r"sigmax: error: [^\n]+\n", error), error
+    return error
+
+
+def command(*arguments, **options):
+    return [sys.executable, "-m", "sigmax.cli", *arguments]
+
+
+def run(*arguments, **environment):
+    return subprocess.run(
+        command(*arguments),
+        capture_output=True,
+        timeout=60,
+        env={**os.environ, "COLUMNS": "80", **environment},
+        check=False,
+    )
+
+
+# ---- demo --------------------------------------------------------------------------------------
+
+
+def test_demo_reads_the_held_out_digits(folder, capsys):
+    started = time.perf_counter()
+    assert cli.main(["demo"]) == 0
+    assert time.perf_counter() - started < 10
+    out = capsys.readouterr().out
+    accuracy = float(re.search(r"held-out accuracy ([\d.]+) %", out)[1])
+    assert accuracy >= 97
+    epochs = re.findall(r"^ +(\d+) +([\d.]+) +([\d.]+) % +([\d.]+) +([\d.]+) %$", out, re.M)
+    assert [int(epoch[0]) for epoch in epochs] == list(range(1, len(epochs) + 1))
+    assert float(epochs[-1][1]) < float(epochs[0][1]) / 10
+    assert float(epochs[-1][4]) == accuracy
+    assert "░" in out
+    assert "\x1b" not in out
+    assert max(map(len, out.splitlines())) <= 80
+
+    # The matrix holds every held-out digit, the right ones on its diagonal.
+    rows = re.findall(r"^  \d ((?: +(?:\d+|\.)){10})$", out, re.M)
+    counts = np.array([[int(n) if n != "." else 0 for n in row.split()] for row in rows])
+    right, total = map(int, re.search(r"\((\d+) of (\d+)\)", out).groups())
+    assert (counts.trace(), counts.sum()) == (right, total)
+    assert ("wrong" in out) == (right < total)
+
+
+def test_demo_is_the_same_twice_and_another_with_another_seed(folder, capsys):
+    outputs = []
+    for seed in ("3", "3", "4"):
+        assert cli.main(["demo", "--epochs", "1", "--seed", seed]) == 0
+        outputs.append(re.sub(r"after [\d.]+ s", "", capsys.readouterr().out))
+    assert outputs[0] == outputs[1]
+    assert outputs[0] != outputs[2]
+
+
+def test_demo_on_an_ascii_terminal():
+    done = run("demo", "--epochs", "1", PYTHONIOENCODING="ascii")
+    assert done.returncode == 0
+    assert done.stderr == b""
+    assert b"@@" in done.stdout
+    done.stdout.decode("ascii")
+
+
+def test_demo_plot(folder, capsys):
+    pytest.importorskip("matplotlib")
+    assert cli.main(["demo", "--epochs", "2", "--plot", "curves.png"]) == 0
+    assert (folder / "curves.png").read_bytes().startswith(b"\x89PNG")
+    assert "curves.png" in capsys.readouterr().out
+    assert "ending 'foo'" in fails(capsys, "demo", "--plot", "curves.foo")
+
+
+def test_demo_plot_without_matplotlib_fails_before_the_training(folder, capsys, monkeypatch):
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
+    assert cli.main(["demo", "--plot", "curves.png"]) == 1
+    captured = capsys.readouterr()
+    assert "pip install matplotlib" in captured.err
+    assert captured.out == ""
+
+
+# ---- train, evaluate, predict, info ------------------------------------------------------------
+
+
+def test_train_evaluate_predict_info(model, capsys):
+    X, y = model
+    stored = files.load("model.npz")
+    assert stored.class_names == NAMES
+    assert stored.network.sizes == (2, 8, 3)
+    assert capsys.readouterr().out == ""
+
+    assert cli.main(["evaluate", "model.npz", "flowers.csv"]) == 0
+    out = capsys.readouterr().out
+    X = X.astype(np.float32)
+    accuracy = stored.network.accuracy(X, y)
+    assert accuracy > 0.9
+    assert f"accuracy {100 * accuracy:.2f} %" in out
+    assert f"cost {stored.network.cost(X, y):.4f}" in out
+
+    arguments = ["predict", "model.npz", "flowers.csv", "--label-column", "kind"]
+    assert cli.main(arguments) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines == ["label"] + [NAMES[k] for k in stored.network.predict(X)]
+
+    assert cli.main([*arguments, "--proba", "-o", "out.csv"]) == 0
+    with open("out.csv", newline="") as file:
+        rows = list(csv.reader(file))
+    assert rows[0] == ["label", "p_daisy", "p_rose", "p_tulip"]
+    probabilities = np.array([row[1:] for row in rows[1:]], dtype=np.float32)
+    np.testing.assert_array_equal(probabilities, stored.network.predict_proba(X))
+    assert os.listdir(".").count("out.csv") == 1
+    assert not [name for name in os.listdir(".") if name.endswith(".tmp")]
+
+    assert cli.main(["info", "model.npz"]) == 0
+    out = capsys.readouterr().out
+    for expected in ("2-8-3", "51", "float32", "daisy, rose, tulip", "60 epochs"):
+        assert expected in out
+
+
+def test_training_is_that_of_the_library(flowers, capsys):
+    X, y = flowers
+    options = "--hidden 5,4 --epochs 3 --batch-size 7 --learning-rate 0.3 --l2 0.01 --seed 5"
+    more = "--dtype float64 --init glorot --no-shuffle -o m.npz"
+    assert cli.main(["train", "flowers.csv", *options.split(), *more.split()]) == 0
+    network = sigmax.Network([2, 5, 4, 3], dtype="float64", seed=5, init="glorot")
+    network.fit(X, y, epochs=3, batch_size=7, learning_rate=0.3, l2=0.01, shuffle=False)
+    stored = files.load("m.npz").network
+    np.testing.assert_array_equal(stored.parameters, network.parameters)
+    out = capsys.readouterr().out
+    assert f"{network.cost(X, y):.4f}" in out
+    assert "120 rows of 2 features, 3 classes (daisy, rose, tulip)" in out
+
+
+def test_softmax_regression(flowers):
+    assert cli.main(["train", "flowers.csv", "--hidden", "none", "--quiet"]) == 0
+    assert files.load("model.npz").network.sizes == (2, 3)
+
+
+def test_the_divisor_goes_into_the_first_layer(folder, rng, capsys):
+    images = rng.integers(0, 256, (50, 3, 3), dtype=np.uint8)
+    labels = (images[:, 0, 0] > 128).astype(np.uint8)
+    np.savez("images.npz", x=images, y=labels)
+    X = images.reshape(50, 9)
+    network = sigmax.Network([9, 4, 2], seed=0)
+    network.fit(X.astype(np.float32) / np.float32(255), labels, epochs=20)
+    assert (
+        cli.main(["train", "images.npz", "--hidden", "4", "--divide", "255", "--epochs", "20"]) == 0
+    )
+    stored = files.load("model.npz").network
+    np.testing.assert_array_equal(stored.weights[0], network.weights[0] / np.float32(255))
+    np.testing.assert_array_equal(stored.weights[1], network.weights[1])
+    np.testing.assert_allclose(
+        stored.predict_proba(X), network.predict_proba(X / 255), rtol=0, atol=1e-5
+    )
+    assert "part of the first layer's weights" in capsys.readouterr().out
+    assert cli.main(["train", "images.npz", "--hidden", "4", "--epochs", "1"]) == 0
+    assert "consider --divide 255" in capsys.readouterr().err
+
+
+def test_validation_by_fraction_file_and_test_part(flowers, capsys):
+    X, y = flowers
+    assert cli.main(["train", "flowers.csv", "--validation-fraction", "0.25"]) == 0
+    out = capsys.readouterr().out
+    assert "held out for validation: 30 of them" in out
+    assert re.search(r"^validation +[\d.]+ +[\d.]+ %$", out, re.M)
+
+    assert cli.main(["train", "flowers.csv", "--validation", "flowers.csv"]) == 0
+    out = capsys.readouterr().out
+    training, validation = re.findall(r"^(?:training|validation) +(.*)$", out, re.M)
+    assert training == validation
+
+    np.savez("parts.npz", x_train=X, y_train=y, x_test=X[:9], y_test=y[:9])
+    assert cli.main(["train", "parts.npz"]) == 0
+    assert "9 rows for validation" in capsys.readouterr().out
+
+
+def test_pairs_of_files(folder, rng, capsys):
+    X = rng.integers(0, 2, (40, 5)).astype(np.uint8)
+    y = X[:, 0]
+    np.save("X.npy", X)
+    np.save("y.npy", y)
+    assert cli.main(["train", "X.npy", "y.npy", "-o", "a.npz"]) == 0
+    for name, array in (("X.gz", X), ("y.gz", y)):
+        header = struct.pack(f">BBBB{array.ndim}I", 0, 0, 8, array.ndim, *array.shape)
+        (folder / name).write_bytes(gzip.compress(header + array.tobytes()))
+    arguments = [
+        "train",
+        "X.gz",
+        "y.gz",
+        "-o",
+        "b.npz",
+        "--validation",
+        "X.npy",
+        "--validation-labels",
+        "y.npy",
+    ]
+    assert cli.main(arguments) == 0
+    assert (folder / "a.npz").read_bytes() == (folder / "b.npz").read_bytes()
+    capsys.readouterr()
+    assert cli.main(["evaluate", "a.npz", "X.gz", "y.npy"]) == 0
+    assert "accuracy 100.00 % (40 of 40)" in capsys.readouterr().out
+    assert cli.main(["predict", "a.npz", "X.npy"]) == 0
+    assert capsys.readouterr().out.split()[1:] == [str(k) for k in y]
+
+
+def test_soft_labels(folder, rng, capsys):
+    X = rng.uniform(0, 1, (30, 3))
+    rows = np.stack([X[:, 0], 1 - X[:, 0]], axis=1)
+    np.savez("soft.npz", x=X, y=rows)
+    assert cli.main(["train", "soft.npz", "--validation-fraction", "0.2", "--epochs", "2"]) == 0
+    assert cli.main(["evaluate", "model.npz", "soft.npz"]) == 0
+    cost = files.load("model.npz").network.cost(X, rows)
+    assert f"cost {cost:.4f} nats" in capsys.readouterr().out
+
+
+def test_many_classes_are_shown_as_their_mistakes(folder, rng, capsys):
+    np.savez("many.npz", x=rng.normal(size=(200, 2)), y=rng.integers(0, 40, 200))
+    assert cli.main(["train", "many.npz", "--epochs", "1", "--quiet"]) == 0
+    assert cli.main(["evaluate", "model.npz", "many.npz"]) == 0
+    out = capsys.readouterr().out
+    assert "most frequent mistakes" in out
+    assert max(map(len, out.splitlines())) <= 80
+
+
+def test_colours_only_on_a_terminal_that_wants_them(monkeypatch):
+    from sigmax._report import Terminal
+
+    class Screen(io.StringIO):
+        encoding = "utf-8"
+
+        def isatty(self):
+            return True
+
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    assert Terminal.of(Screen()).bad("x") == "\x1b[31mx\x1b[0m"
+    assert Terminal.of(io.StringIO()).bad("x") == "x"
+    monkeypatch.setenv("NO_COLOR", "1")
+    assert Terminal.of(Screen()).bad("x") == "x"
+
+
+# ---- mistakes ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ("train none.csv", "none.csv: No such file"),
+        ("train .", "Is a directory|Permission denied"),
+        ("train flowers.csv --label-column size", "no column 'size' .* stem, leaf, kind"),
+        ("train flowers.csv --label-column 0", "column 'kind': '(daisy|rose|tulip)' is not"),
+        ("train flowers.csv --no-header", "line 1, column 0: 'stem' is not a number"),
+        ("train flowers.csv --learning-rate nan", "learning_rate is nan"),
+        ("train flowers.csv --epochs -1", "epochs is -1"),
+        ("train flowers.csv --batch-size 0", "batch_size is 0"),
+        ("train flowers.csv -o none/m.npz", "there is no folder"),
+        ("train flowers.csv -o flowers.csv", "would be overwritten"),
+        ("train flowers.csv -o .", "it is a folder"),
+        ("train flowers.csv --validation-labels y.npy", "--validation-labels without"),
+        ("train flowers.csv flowers.csv", "holds its labels itself"),
+        ("train flowers.csv --validation-fraction 0.0001", "holds out none"),
+        ("train empty.csv", "empty.csv: the file is empty"),
+        ("train one.csv", "one.csv: all 2 labels are 'a'"),
+        ("train real.csv", r"real.csv: the label 0\.5 is a number"),
+        ("train ragged.csv", "line 3: 2 fields, where the first row has 3"),
+        ("train bad.npz", "bad.npz: not a sound .npz file"),
+        ("train bad.gz bad.gz", "bad.gz: not an idx file"),
+        ("train flowers.csv --validation one.csv", "one.csv: row 1: the label 'a' is none of"),
+        ("train wide.csv --divide 1e-30", "inf"),
+        ("train tiny.csv --divide 1e-39", "--divide 1e-39: too small for weights of float32"),
+        ("evaluate model.npz one.csv", "one.csv: row 1: the label 'a' is none of the classes"),
+        ("evaluate model.npz wide.csv", "3 features besides .*, where the model takes 2"),
+        ("evaluate none.npz flowers.csv", "none.npz: No such file"),
+        ("predict model.npz flowers.csv", "3 columns, where the model takes 2; .*--label-column"),
+        ("predict flowers.csv flowers.csv", "flowers.csv: not a model file"),
+        ("predict model.npz bare.csv -o none/out.csv", "there is no folder"),
+        ("predict model.npz bare.csv -o bare.csv", "would be overwritten"),
+        ("info flowers.csv", "not a model file"),
+        ("info bad.npz", "truncated or damaged|not a model file"),
+        ("demo --epochs 0", "epochs is 0"),
+    ],
+)
+def test_a_mistake_is_one_line(model, folder, capsys, arguments, message):
+    (folder / "empty.csv").write_text("")
+    (folder / "one.csv").write_text("1,2,a\n3,4,a\n")
+    (folder / "bare.csv").write_text("1,2\n3,4\n")
+    (folder / "real.csv").write_text("1,2,0.5\n3,4,1\n")
+    (folder / "wide.csv").write_text("1,2,3,a\n1e30,4,5,b\n")
+    (folder / "tiny.csv").write_text("1e-39,2e-39,a\n3e-39,1e-39,b\n")
+    (folder / "ragged.csv").write_text("a,b,c\n1,2,x\n1,2\n")
+    (folder / "bad.npz").write_bytes(b"PK\x03\x04 and no more")
+    (folder / "bad.gz").write_bytes(b"neither packed nor an idx file")
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    assert re.search(message, fails(capsys, *arguments.split()))
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ("", "required: COMMAND"),
+        ("dance", "invalid choice: 'dance'"),
+        ("train", "required: DATA"),
+        ("train a.csv --hidden 0", "'0': sizes such as 30"),
+        ("train a.csv --hidden 3,x", "'3,x': sizes such as 30"),
+        ("train a.csv --divide 0", "'0': a number above 0"),
+        ("train a.csv --divide x", "'x': a number above 0"),
+        ("train a.csv --validation-fraction 1", "'1': a number between 0 and 1"),
+        ("train a.csv --validation-fraction .1 --validation b.csv", "not allowed with"),
+        ("train a.csv --seed -1", "'-1': a whole number from 0|expected one argument"),
+        ("train a.csv --seed 18446744073709551616", "a whole number from 0"),
+        ("train a.csv --dtype float16", "invalid choice: 'float16'"),
+        ("train a.csv --delimiter xy", "'xy': one character"),
+        ("predict m.npz", "required: DATA"),
+    ],
+)
+def test_a_wrong_argument_exits_with_2(folder, capsys, arguments, message):
+    with pytest.raises(SystemExit) as exited:
+        cli.main(arguments.split())
+    assert exited.value.code == 2
+    assert re.fullmatch(rf"sigmax: error: .*({message}).*\n", capsys.readouterr().err)
+
+
+def test_help_and_version(folder, capsys):
+    for arguments in (["--help"], ["train", "--help"], ["predict", "--help"], ["--version"]):
+        with pytest.raises(SystemExit) as exited:
+            cli.main(arguments)
+        assert exited.value.code == 0
+    assert capsys.readouterr().out.endswith(f"sigmax {sigmax.__version__}\n")
+
+
+def test_help_of_training_options_is_that_of_the_library(capsys):
+    from dataclasses import fields
+
+    with pytest.raises(SystemExit):
+        cli.main(["train", "--help"])
+    out = " ".join(capsys.readouterr().out.split())
+    options = [field for field in fields(sigmax.options.FitOptions) if field.name != "progress"]
+    assert len(options) >= 5
+    for field in options:
+        assert f"--{field.name.replace('_', '-')}" in out
+        assert field.metadata["help"].split(";")[0] in out
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full")
+def test_a_full_disk_is_one_line(model):
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(
+            command("predict", "model.npz", "flowers.csv", "--label-column", "-1"),
+            stdout=full,
+            stderr=subprocess.PIPE,
+            timeout=60,
+            check=False,
+        )
+    assert done.returncode == 1
+    assert done.stderr == b"sigmax: error: cannot write: No space left on device\n"
+
+
+def test_errors_of_a_process_have_no_traceback(folder):
+    done = run("train", "none.csv")
+    assert done.returncode == 1
+    assert done.stdout == b""
+    assert done.stderr == b"sigmax: error: none.csv: No such file or directory\n"
+
+
+@pytest.mark.skipif(os.name == "nt", reason="pipes of another kind")
+def test_a_closed_pipe_is_silent(model):
+    np.save("many.npy", np.ones((200_000, 2)))
+    with subprocess.Popen(
+        command("predict", "model.npz", "many.npy"),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    ) as process:
+        assert process.stdout.readline() == b"label\n"
+        process.stdout.close()
+        assert process.stderr.read() == b""
+        assert process.wait(60) == 141
+
+
+@pytest.mark.skipif(os.name == "nt", reason="signals of another kind")
+def test_ctrl_c_exits_with_130_and_writes_nothing(model, folder):
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    with subprocess.Popen(
+        command("train", "flowers.csv", "--epochs", "100000000"),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env={**os.environ, "PYTHONUNBUFFERED": "1"},
+    ) as process:
+        while not process.stdout.readline().startswith(b"network"):
+            assert process.poll() is None
+        time.sleep(0.3)
+        process.send_signal(signal.SIGINT)
+        assert process.wait(10) == 130
+        assert process.stderr.read() == b"sigmax: interrupted: no file was written\n"
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
