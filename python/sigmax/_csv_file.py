@@ -1,0 +1,305 @@
+"""Reading a table of numbers with at most one column of labels from a .csv file.
+
+The csv module splits the lines, so quoting is its business; numbers go straight into one growing
+block of the wanted precision, so a file of n rows and d columns takes little more than n*d numbers.
+"""
+
+from __future__ import annotations
+
+import array
+import csv
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, TextIO
+
+import numpy as np
+from numpy.typing import NDArray
+
+# What may part two fields, the likeliest last: a comma also occurs inside numbers and names.
+DELIMITERS = ("\t", ";", "|", ",")
+_SAMPLE_CHARACTERS = 1 << 18
+_REMEMBERED = 4096
+
+
+@dataclass(frozen=True)
+class CsvOptions:
+    """How to read a .csv file; None means that the file itself tells.
+
+    Attributes
+    ----------
+    label_column : str or None
+        The name of a column, or its position from 0 (negative: from the end). None: no labels.
+    header : bool or None
+        Whether the first row holds the names of the columns.
+    delimiter : str or None
+        The one character between two fields.
+    """
+
+    label_column: str | None = "-1"
+    header: bool | None = None
+    delimiter: str | None = None
+
+
+@dataclass(frozen=True)
+class _Layout:
+    """What the first rows of a file say about all of them."""
+
+    delimiter: str
+    names: list[str] | None
+    width: int
+    label: int | None
+
+    def column(self, position: int) -> str:
+        """Return what to call a column in an error: its name, or its position from 0."""
+        return f"column {self.names[position]!r}" if self.names else f"column {position}"
+
+
+def read_csv(
+    path: str | os.PathLike[str],
+    options: CsvOptions,
+    dtype: np.dtype[Any],
+    n_features: int | None = None,
+) -> tuple[NDArray[Any], NDArray[Any] | None, str]:
+    """Read a .csv file into X (n, d) of `dtype`, labels (n,) as text or None, and what was found.
+
+    Parameters
+    ----------
+    path : path
+        A UTF-8 text file, with or without a byte order mark. Empty lines are skipped.
+    options : CsvOptions
+        The columns, the header, the delimiter.
+    dtype : dtype
+        float32 or float64.
+    n_features : int, optional
+        How many features are wanted; a file with more or fewer is refused before it is parsed.
+
+    Raises
+    ------
+    ValueError
+        Naming the file, the line (from 1) and the column: a field that is no finite number, an
+        empty label, a row with more or fewer fields than the first, no such label column, a file
+        without rows, text that is not UTF-8.
+
+    Examples
+    --------
+    >>> X, labels, found = read_csv("iris.csv", CsvOptions("species"), np.dtype("float32"))
+    ... # doctest: +SKIP
+    """
+    name = os.fspath(path)
+    try:
+        with open(path, encoding="utf-8-sig", newline="") as file:
+            layout = _layout(file, name, options)
+            if n_features is not None:
+                _check_width(name, layout, n_features)
+            file.seek(0)
+            return _read_rows(file, name, layout, dtype)
+    except UnicodeDecodeError as error:
+        raise ValueError(
+            f"{name}: not UTF-8 text (byte 0x{error.object[error.start]:02x}: {error.reason})"
+        ) from None
+    except csv.Error as error:
+        raise ValueError(f"{name}: not a csv file: {error}") from None
+
+
+class _Numbers(dict[str, float]):
+    """The numbers of the texts seen so far: pixels and grades repeat, and float() is slow."""
+
+    def __missing__(self, text: str) -> float:
+        self[text] = number = float(text)
+        return number
+
+
+def _read_rows(
+    file: TextIO, name: str, layout: _Layout, dtype: np.dtype[Any]
+) -> tuple[NDArray[Any], NDArray[Any] | None, str]:
+    """Parse all rows; the twin of `_layout`, which has looked at the first ones."""
+    values = array.array("f" if dtype.itemsize == 4 else "d")
+    labels: list[str] = []
+    lines = array.array("q")
+    reader = csv.reader(file, delimiter=layout.delimiter, skipinitialspace=True)
+    rows = (row for row in reader if row)
+    if layout.names is not None:
+        next(rows)
+    width, label = layout.width, layout.label
+    numbers = _Numbers()
+    for row in rows:
+        if len(row) != width:
+            raise ValueError(
+                f"{name}: line {reader.line_num}: {_count(len(row), 'field')}, "
+                f"where the first row has {width}"
+            )
+        if label is not None:
+            labels.append(row.pop(label).strip())
+        try:
+            values.extend(map(numbers.__getitem__ if len(numbers) < _REMEMBERED else float, row))
+        except ValueError:
+            raise ValueError(_number_error(name, reader.line_num, row, layout)) from None
+        lines.append(reader.line_num)
+    if not lines:
+        raise ValueError(f"{name}: no rows of data")
+    X = np.frombuffer(values, dtype=dtype).reshape(len(lines), -1)
+    _check_finite(X, name, lines, layout)
+    if label is not None and "" in labels:
+        raise ValueError(
+            f"{name}: line {lines[labels.index('')]}, {layout.column(label)}: the label is empty"
+        )
+    found = "header" if layout.names is not None else "no header"
+    if label is not None:
+        found += f", labels in {layout.column(label)}"
+    return X, None if label is None else np.array(labels), found
+
+
+def _layout(file: TextIO, name: str, options: CsvOptions) -> _Layout:
+    """Find the delimiter, the header and the label column in the first lines of the file."""
+    lines = list(_first_lines(file))
+    delimiter = options.delimiter or _sniff_delimiter(lines)
+    rows = _rows(lines, delimiter)
+    first = next(rows, None)
+    if first is None:
+        raise ValueError(f"{name}: the file is empty")
+    first = [field.strip() for field in first]
+    label, named = None, False
+    if options.label_column is not None:
+        label = _position(name, first, options.label_column)
+        named = label is None
+        if label is None:
+            label = _position_of_name(name, first, options)
+        if len(first) < 2:
+            raise ValueError(
+                f"{name}: one column only ({first[0]!r} in its first row), where features and a "
+                "label are expected: give the right --delimiter if it is another character"
+            )
+    header = options.header
+    if header is None:
+        header = named or _is_header(first, next(rows, None), label)
+    return _Layout(delimiter, first if header else None, len(first), label)
+
+
+def _first_lines(file: TextIO) -> Iterator[str]:
+    """Yield whole lines, at least one, until there is enough to judge by."""
+    n_characters = 0
+    for line in file:
+        yield line
+        n_characters += len(line)
+        if n_characters > _SAMPLE_CHARACTERS:
+            return
+
+
+def _rows(lines: list[str], delimiter: str) -> Iterator[list[str]]:
+    return (row for row in csv.reader(lines, delimiter=delimiter, skipinitialspace=True) if row)
+
+
+def _sniff_delimiter(lines: list[str]) -> str:
+    """Return the character that parts all lines into the same number of fields, more than one."""
+    n_parted = {}
+    for delimiter in DELIMITERS:
+        try:
+            widths = [len(row) for row in _rows(lines, delimiter)]
+        except csv.Error:  # a field of a whole long line
+            continue
+        if len(set(widths)) == 1 and widths[0] > 1:
+            return delimiter
+        n_parted[delimiter] = sum(width > 1 for width in widths)
+    # No character does, so some row is ragged. The one that parts most rows is meant; the error
+    # that follows then names the ragged row.
+    return max(reversed(DELIMITERS), key=lambda delimiter: n_parted.get(delimiter, 0))
+
+
+def _position(name: str, first: list[str], wanted: str) -> int | None:
+    """Return the label column that was given by position, None when it was given by name."""
+    try:
+        position = int(wanted)
+    except ValueError:
+        return None
+    if not -len(first) <= position < len(first):
+        raise ValueError(
+            f"{name}: no column {position}: positions go from 0 to {len(first) - 1}, or from "
+            f"{-len(first)} to -1 counted from the end"
+        )
+    return position % len(first)
+
+
+def _position_of_name(name: str, first: list[str], options: CsvOptions) -> int:
+    """Return the label column that was given by name, or say which columns there are."""
+    if options.header is False:
+        raise ValueError(f"{name}: without a header there is no column {options.label_column!r}")
+    if options.label_column not in first:
+        shown = ", ".join(first[:12]) + (", ..." if len(first) > 12 else "")
+        raise ValueError(f"{name}: no column {options.label_column!r} in its first row: {shown}")
+    return first.index(options.label_column)
+
+
+def _is_header(first: list[str], second: list[str] | None, label: int | None) -> bool:
+    """Tell a row of names from a row of data.
+
+    It is a header when none of its features is a number (one number among text is rather a row of
+    data with a mistake, which the parser will name), or when it has text over a label that is a
+    number, as in a header of 0, 1, 2, ..., "label".
+    """
+    features = [field for position, field in enumerate(first) if position != label]
+    if not any(_is_number(field) for field in features):
+        return True
+    if label is None or second is None or len(second) != len(first):
+        return False
+    return not _is_number(first[label]) and _is_number(second[label])
+
+
+def _is_number(field: str) -> bool:
+    try:
+        float(field)
+    except ValueError:
+        return False
+    return True
+
+
+def _check_width(name: str, layout: _Layout, n_features: int) -> None:
+    """Refuse a file whose features are not those of the model."""
+    found = layout.width - (layout.label is not None)
+    if found == n_features:
+        return
+    if layout.label is not None:
+        columns = f"{_count(found, 'feature')} besides the label in {layout.column(layout.label)}"
+    else:
+        columns = _count(found, "column")
+    hint = ""
+    if found == n_features + 1 and layout.label is None:
+        hint = "; if one of them is the label, name it by --label-column (-1 is the last)"
+    raise ValueError(f"{name}: {columns}, where the model takes {n_features}{hint}")
+
+
+def _check_finite(X: NDArray[Any], name: str, lines: array.array[int], layout: _Layout) -> None:
+    """Refuse NaN and infinity, which float() reads from text such as "nan" without a word."""
+    # One pass without a copy of X: NaN and infinity survive a sum. An overflow makes one too, and
+    # the closer look at its row then finds nothing.
+    with np.errstate(invalid="ignore", over="ignore"):
+        suspects = np.flatnonzero(~np.isfinite(X.sum(axis=1, dtype=np.float64)))
+    for row in suspects:
+        finite = np.isfinite(X[row])
+        if not finite.all():
+            feature = int(np.argmin(finite))
+            raise ValueError(
+                f"{name}: line {lines[row]}, {layout.column(_file_column(feature, layout))}: "
+                f"{X[row, feature]} where a finite {X.dtype} number is expected"
+            )
+
+
+def _number_error(name: str, line: int, features: list[str], layout: _Layout) -> str:
+    """Say which field of a row is no number; `features` is the row without its label."""
+    feature = next(i for i, field in enumerate(features) if not _is_number(field))
+    column = layout.column(_file_column(feature, layout))
+    hint = ""
+    if line == 1:
+        hint = " (if this row holds names, give --header)"
+    elif not features[feature].strip():
+        hint = " (rows with missing values have to be filled in or left out)"
+    return f"{name}: line {line}, {column}: {features[feature]!r} is not a number{hint}"
+
+
+def _file_column(feature: int, layout: _Layout) -> int:
+    """Return the position in the file of a feature, which the label may stand before."""
+    return feature + (layout.label is not None and feature >= layout.label)
+
+
+def _count(n: int, thing: str) -> str:
+    return f"{n} {thing}" if n == 1 else f"{n} {thing}s"
