@@ -67,8 +67,9 @@ struct sigmax_engine {
     size_t (*train_workspace)(const struct sigmax_shape *shape, size_t batch_size, size_t n_threads);
 
     /* a_L and what follows from it, row block by row block: probabilities (rows, n_L), labels (rows), and, when data
-       has targets, the sum of C_x and the number of rows classified correctly. Each output may be NULL. */
-    void (*infer)(const struct sigmax_shape *shape, const void *parameters, const struct sigmax_data *data,
+       has targets, the sum of C_x and the number of rows classified correctly. Each output may be NULL. Returns 0, and
+       outputs without meaning, when X holds an infinity or NaN: looked for here, while a block is in the cache. */
+    int (*infer)(const struct sigmax_shape *shape, const void *parameters, const struct sigmax_data *data,
                   void *probabilities, int64_t *labels, double *cost, size_t *n_correct, void *workspace,
                   const struct sigmax_team *team);
     /* a_1, ..., a_L of all rows; workspace as for backprop. */

@@ -13,10 +13,10 @@ static int infer(const sigmax_network *network, const void *parameters, const si
     struct sigmax_workspace workspace;
     status = sigmax_workspace_allocate(&workspace, bytes);
     if (status != SIGMAX_OK) return status;
-    network->engine->infer(&network->shape, parameters, data, probabilities, labels, cost, n_correct, workspace.start,
-                           &team);
+    const int finite = network->engine->infer(&network->shape, parameters, data, probabilities, labels, cost, n_correct,
+                                              workspace.start, &team);
     free(workspace.block);
-    return SIGMAX_OK;
+    return finite ? SIGMAX_OK : SIGMAX_NOT_FINITE;
 }
 
 int sigmax_predict_proba(const sigmax_network *network, const void *parameters, const void *X, size_t rows,

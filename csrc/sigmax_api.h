@@ -62,7 +62,8 @@ typedef enum sigmax_status {
     SIGMAX_BAD_LABEL = 5,           /* a label outside 0 ... n_L - 1 */
     SIGMAX_BAD_ORDER = 6,           /* an entry of order that is no row */
     SIGMAX_BAD_INSTRUCTION_SET = 7, /* SIGMAX_ISA names a set that is unknown, or not available here */
-    SIGMAX_DIVERGED = 8             /* a batch made the cost or a parameter infinite or NaN */
+    SIGMAX_DIVERGED = 8,            /* a batch made the cost or a parameter infinite or NaN */
+    SIGMAX_NOT_FINITE = 9           /* X holds an infinity or NaN */
 } sigmax_status;
 
 /* One English sentence for a status, never NULL; a constant. */
@@ -103,12 +104,13 @@ typedef enum sigmax_init {
 /* Fills parameters (real, sigmax_parameter_count). A seed gives the same bits on every platform. */
 int sigmax_initialize(const sigmax_network *network, void *parameters, int init, uint64_t seed);
 
-/* ---- use: X (rows, n_0) real; zero rows are allowed and do nothing --------------------------------------------- */
+/* ---- use: X (rows, n_0) real, finite; zero rows are allowed and do nothing -------------------------------------- */
 
-/* probabilities (rows, n_L) real = a_L. Memory beyond the arguments is bounded, whatever the number of rows. */
+/* probabilities (rows, n_L) real = a_L. Memory beyond the arguments is bounded, whatever the number of rows. After
+   SIGMAX_NOT_FINITE what is written there means nothing. */
 int sigmax_predict_proba(const sigmax_network *network, const void *parameters, const void *X, size_t rows,
                          void *probabilities);
-/* labels (rows): the first largest output of each row. */
+/* labels (rows): the first largest output of each row. SIGMAX_NOT_FINITE as above. */
 int sigmax_predict(const sigmax_network *network, const void *parameters, const void *X, size_t rows,
                    int64_t *labels);
 /* activations (rows * (n_1 + ... + n_L)) real: a_1 (rows, n_1), then a_2, ..., a_L. */

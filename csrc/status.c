@@ -22,6 +22,8 @@ const char *sigmax_status_text(int status)
         return "SIGMAX_ISA names an instruction set that is unknown or not available on this machine";
     case SIGMAX_DIVERGED:
         return "training diverged: a batch made the cost or a parameter infinite or NaN";
+    case SIGMAX_NOT_FINITE:
+        return "X holds an infinity or NaN";
     default:
         return "unknown status";
     }

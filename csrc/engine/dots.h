@@ -34,7 +34,7 @@ static NOINLINE void add_lanes(real v[][LANES], size_t n, real *restrict out)
 static INLINE void dot_lanes(int n_rows, int n_neurons, size_t depth, const real *restrict x, const real *restrict w,
                              size_t n_in, real (*restrict out)[LANES])
 {
-    real sum[DOT_NEURONS][DOT_ROWS][LANES];
+    real sum[DOT_NEURONS][DOT_ROWS][LANES]; /* a corner of it */
     UNROLLED
     for (int j = 0; j < n_neurons; j++) {
         UNROLLED
@@ -79,6 +79,7 @@ typedef void dot_function(size_t depth, const real *restrict x, const real *rest
     }
 DEFINE_DOT(1, 1)
 DEFINE_DOT(1, 4)
+DEFINE_DOT(1, 8)
 DEFINE_DOT(2, 1)
 DEFINE_DOT(2, 4)
 DEFINE_DOT(4, 1)
@@ -92,7 +93,7 @@ static void dot_tile(size_t n_rows, size_t n_neurons, dot_function *dot, const r
                      real *z, size_t n_in, size_t n_out)
 {
     const size_t depth = n_in / LANES, rest = n_in % LANES;
-    real sum[DOT_NEURONS * DOT_ROWS][LANES], total[DOT_NEURONS * DOT_ROWS];
+    real sum[DOT_SUMS][LANES], total[DOT_SUMS];
     dot(depth, x, w, n_in, sum);
     if (rest > 0) {
         const real *x_rest = x + depth * LANES * n_rows;

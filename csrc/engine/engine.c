@@ -77,11 +77,11 @@ static void face_matmul_gradient(const void *delta, const void *a, double scale,
     matmul_gradient(delta, a, blend, out, rows, n_in, n_out, scratch, team);
 }
 
-static void face_infer(const struct sigmax_shape *shape, const void *parameters, const struct sigmax_data *data,
-                       void *probabilities, int64_t *labels, double *cost, size_t *n_correct, void *workspace,
-                       const struct sigmax_team *team)
+static int face_infer(const struct sigmax_shape *shape, const void *parameters, const struct sigmax_data *data,
+                      void *probabilities, int64_t *labels, double *cost, size_t *n_correct, void *workspace,
+                      const struct sigmax_team *team)
 {
-    infer(shape, parameters, data, probabilities, labels, cost, n_correct, workspace, team);
+    return infer(shape, parameters, data, probabilities, labels, cost, n_correct, workspace, team);
 }
 
 static void face_activations(const struct sigmax_shape *shape, const void *parameters, const void *X, size_t rows,

@@ -6,11 +6,12 @@
 #define SIGMAX_ENGINE_INFERENCE_H
 
 #include "../engine.h"
+#include "finite.h"
 #include "forward.h"
 #include "workspace.h"
 
 /* Rows of a block: enough to use each weight many times, few enough for their activations to stay in the cache. */
-enum { INFERENCE_ROWS = 128 };
+enum { INFERENCE_ROWS = 96 };
 
 /* One worker's memory. */
 struct inference_memory {
@@ -29,6 +30,7 @@ struct inference {
     struct sigmax_team alone; /* a block is one thread's */
     char *worker_memory;
     size_t worker_bytes;
+    size_t *block_finite; /* whether the block's inputs are */
     double *block_cost;
     size_t *block_correct;
 };
@@ -56,6 +58,7 @@ static size_t inference_workspace(const struct sigmax_shape *shape, size_t rows,
     const size_t blocks = count_blocks(rows);
     struct cutter cutter = {NULL, 0};
     cut(&cutter, smaller(n_threads, blocks), per_worker);
+    cut(&cutter, blocks, sizeof(size_t));
     cut(&cutter, blocks, sizeof(double));
     cut(&cutter, blocks, sizeof(size_t));
     return cutter.used;
@@ -67,10 +70,12 @@ static void infer_block(void *context, size_t index, size_t worker)
     const struct sigmax_shape *const shape = job->shape;
     const size_t k = shape->sizes[shape->n_layers];
     const size_t first = index * INFERENCE_ROWS, rows = smaller(job->rows - first, INFERENCE_ROWS);
+    const real *const X = job->X + first * shape->sizes[0];
     struct inference_memory memory;
     inference_memory(&memory, shape, job->rows, job->worker_memory + worker * job->worker_bytes);
-    forward_to_z(shape, job->parameters, job->X + first * shape->sizes[0], rows, memory.activations, memory.scratch,
-                 &job->alone);
+    job->block_finite[index] = first_non_finite(X, rows * shape->sizes[0]) == rows * shape->sizes[0];
+    if (!job->block_finite[index]) return;
+    forward_to_z(shape, job->parameters, X, rows, memory.activations, memory.scratch, &job->alone);
     real *const a_L = memory.activations + layer_at(shape, shape->n_layers, rows);
     if (job->y.labels != NULL || job->y.targets != NULL) {
         job->block_cost[index] = 0;
@@ -86,9 +91,10 @@ static void infer_block(void *context, size_t index, size_t worker)
     }
 }
 
-static void infer(const struct sigmax_shape *shape, const real *parameters, const struct sigmax_data *data,
-                  real *probabilities, int64_t *labels, double *cost, size_t *n_correct, void *workspace,
-                  const struct sigmax_team *team)
+/* Returns whether X is finite; where it is not, the outputs mean nothing. */
+static int infer(const struct sigmax_shape *shape, const real *parameters, const struct sigmax_data *data,
+                 real *probabilities, int64_t *labels, double *cost, size_t *n_correct, void *workspace,
+                 const struct sigmax_team *team)
 {
     struct inference_memory memory;
     const size_t blocks = count_blocks(data->rows), n_threads = smaller(team->n_threads, blocks);
@@ -105,16 +111,21 @@ static void infer(const struct sigmax_shape *shape, const real *parameters, cons
     };
     struct cutter cutter = {workspace, 0};
     job.worker_memory = cut(&cutter, n_threads, job.worker_bytes);
+    job.block_finite = cut(&cutter, blocks, sizeof(size_t));
     job.block_cost = cut(&cutter, blocks, sizeof(double));
     job.block_correct = cut(&cutter, blocks, sizeof(size_t));
     team->parallel(n_threads, blocks, infer_block, &job);
-    if (data->labels == NULL && data->targets == NULL) return;
+    for (size_t i = 0; i < blocks; i++) {
+        if (!job.block_finite[i]) return 0;
+    }
+    if (data->labels == NULL && data->targets == NULL) return 1;
     *cost = 0;
     *n_correct = 0;
     for (size_t i = 0; i < blocks; i++) {
         *cost += job.block_cost[i];
         *n_correct += job.block_correct[i];
     }
+    return 1;
 }
 
 #endif

@@ -26,9 +26,9 @@ static void forward_dots(void *context, size_t index, size_t worker)
         height = dot_rows(job->rows - row);
         dot_function *const four = height == 5 ? dot_5x4 : height == 4 ? dot_4x4 : height == 2 ? dot_2x4 : dot_1x4;
         dot_function *const one = height == 5 ? dot_5x1 : height == 4 ? dot_4x1 : height == 2 ? dot_2x1 : dot_1x1;
-        const size_t at_once = end - first == DOT_NEURONS ? DOT_NEURONS : 1;
-        for (size_t neuron = first; neuron < end; neuron += at_once) {
-            dot_tile(height, at_once, at_once == 1 ? one : four, job->panels + row * whole_vectors(n_in),
+        for (size_t neuron = first, at_once; neuron < end; neuron += at_once) {
+            at_once = height == 1 && end - neuron == 8 ? 8 : end - neuron >= 4 ? 4 : 1;
+            dot_tile(height, at_once, at_once == 8 ? dot_1x8 : at_once == 4 ? four : one, job->panels + row * whole_vectors(n_in),
                      job->w + neuron * n_in, job->b + neuron, job->z + row * n_out + neuron, n_in, n_out);
         }
     }
@@ -92,13 +92,14 @@ static size_t forward_block(size_t rows, size_t n_in)
 
 /*
  * Dot products waste no lane on few examples, but add up each output's lanes at the end; panels fill lanes with
- * examples, and transpose. Whichever takes fewer steps, in vector operations (a transposed real costs one, a sum of lanes seven).
+ * examples, and transpose. Whichever takes fewer steps: in vector operations, a transposed real costs half of one, a
+ * sum of lanes seven, and a dot product loads more for each multiplication. Fitted to measurements.
  */
 static int forward_by_dots(size_t rows, size_t n_in, size_t n_out)
 {
     const double m = (double)rows, k = (double)n_in, n = (double)n_out;
-    const double dots = m * n * ((double)count_of(n_in, LANES) + 7);
-    const double panels = (double)count_of(rows, LANES) * n * k + m * k + m * n;
+    const double dots = m * n * (1.2 * (double)count_of(n_in, LANES) + 7);
+    const double panels = (double)count_of(rows, LANES) * n * k + 0.5 * m * k + m * n;
     return dots < panels;
 }
 

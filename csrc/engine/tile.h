@@ -97,19 +97,59 @@ static void pack_panel(const real *restrict b, size_t b_p, size_t depth, size_t 
     }
 }
 
-/* panel[p][j] = a[j * a_j + p] for j < cols <= COLS, 0 up to whole vectors: a transposed, TRANSPOSED inputs at a time so
-   that what is written stays in the first-level cache. */
-static void pack_transposed(const real *restrict a, size_t a_j, size_t depth, size_t cols, real *restrict panel)
+/*
+ * A riffle of n cards: out[2i] = in[i], out[2i + 1] = in[i + n/2]. It moves the highest bit of every index to the lowest
+ * place, so log2(rows) of them transpose a matrix of rows (a power of two) in vector operations alone.
+ */
+static INLINE void riffle(int n, const real *restrict in, real *restrict out)
+{
+    LANEWISE
+    for (int i = 0; i < n / 2; i++) {
+        out[2 * i] = in[i];
+        out[2 * i + 1] = in[i + n / 2];
+    }
+}
+
+/* panel[p][j] = a[j * a_j + p] for p and j < LANES; rows of the panel are width apart. */
+static void transpose_block(const real *restrict a, size_t a_j, real *restrict panel, size_t width)
+{
+    real block[LANES * LANES], turned[LANES * LANES];
+    for (size_t j = 0; j < LANES; j++) {
+        LANEWISE
+        for (size_t p = 0; p < LANES; p++) block[j * LANES + p] = a[j * a_j + p];
+    }
+    real *from = block, *to = turned;
+    for (int rows = LANES; rows > 1; rows /= 2) {
+        riffle(LANES * LANES, from, to);
+        real *const done = to;
+        to = from;
+        from = done;
+    }
+    for (size_t p = 0; p < LANES; p++) {
+        LANEWISE
+        for (size_t j = 0; j < LANES; j++) panel[p * width + j] = from[p * LANES + j];
+    }
+}
+
+/* The same at the edges, for p < depth and j < cols; 0 for the other j. */
+static void transpose_edge(const real *restrict a, size_t a_j, size_t depth, size_t cols, real *restrict panel,
+                           size_t width)
+{
+    for (size_t p = 0; p < depth; p++) {
+        for (size_t j = 0; j < LANES; j++) panel[p * width + j] = j < cols ? a[j * a_j + p] : 0;
+    }
+}
+
+/* panel[p][j] = a[j * a_j + p] for j < cols <= COLS, 0 up to whole vectors. */
+static void pack_transposed(const real *a, size_t a_j, size_t depth, size_t cols, real *panel)
 {
     const size_t width = whole_vectors(cols);
-    for (size_t p = 0; p < depth; p += TRANSPOSED) {
-        const size_t end = smaller(p + TRANSPOSED, depth);
-        for (size_t j = 0; j < cols; j++) {
-            for (size_t q = p; q < end; q++) panel[q * width + j] = a[j * a_j + q];
+    for (size_t j = 0; j < cols; j += LANES) {
+        const size_t left = smaller(cols - j, LANES), whole = left == LANES ? depth / LANES * LANES : 0;
+        for (size_t p = 0; p < whole; p += LANES) {
+            transpose_block(a + j * a_j + p, a_j, panel + p * width + j, width);
         }
-        for (size_t q = p; q < end; q++) {
-            for (size_t j = cols; j < width; j++) panel[q * width + j] = 0;
-        }
+        transpose_edge(a + j * a_j + whole, a_j, depth - whole, left, panel + whole * width + j, width);
     }
 }
 

@@ -25,13 +25,9 @@ enum {
     COLS = VECTORS * LANES,
 };
 
-/* Dot products for few rows: DOT_ROWS examples by DOT_NEURONS neurons at once, a vector of partial sums for each.
-   Beyond twenty such vectors gcc keeps them in memory. */
-#if defined(__AVX512F__) || defined(__aarch64__) || defined(_M_ARM64)
-enum { DOT_ROWS = 5, DOT_NEURONS = 4 };
-#else
-enum { DOT_ROWS = 5, DOT_NEURONS = 4 };
-#endif
+/* Dot products for few rows: at most DOT_ROWS examples, and at most DOT_NEURONS neurons, at once, with a vector of partial
+   sums for each pair, DOT_SUMS of them at most. A task is DOT_NEURONS neurons. */
+enum { DOT_ROWS = 5, DOT_NEURONS = 8, DOT_SUMS = 20 };
 
 /* Packing a matrix into panels pays from this many rows on. */
 enum { PACK_ROWS = 32 };
@@ -39,9 +35,6 @@ enum { PACK_ROWS = 32 };
 /* Height of the gradient's tiles for few examples: the weights' way to and from memory counts then, and more of it is
    under way at once between smaller tiles. */
 enum { SHALLOW_ROWS = 4 };
-
-/* Inputs of each example that are transposed at a time. */
-enum { TRANSPOSED = 128 };
 
 /* Bytes of packed panels that a product works on at a time, so that they stay in the second-level cache. */
 enum { PANEL_BYTES = 512 * 1024 };

@@ -92,8 +92,13 @@ def require_finite(given: Array, array: Array, data: CData, name: str) -> None:
     raise ValueError(f"{_place(name, index)}: {value}; {problem}")
 
 
-def as_rows(X: object, dtype: np.dtype[Any], width: int, name: str = "X") -> tuple[Array, CData]:
-    """Return X as a finite (rows, width) array of dtype, and its pointer."""
+def as_rows(
+    X: object, dtype: np.dtype[Any], width: int, name: str = "X", *, check_finite: bool = True
+) -> tuple[Array, CData]:
+    """Return X as a finite (rows, width) array of dtype, and its pointer.
+
+    With check_finite=False an array that needs no conversion is not looked at: C will.
+    """
     if (  # the short way, for an array that needs nothing
         type(X) is np.ndarray
         and X.dtype is dtype
@@ -102,7 +107,7 @@ def as_rows(X: object, dtype: np.dtype[Any], width: int, name: str = "X") -> tup
         and X.shape[1] == width
     ):
         data = pointer(X)
-        if lib.sigmax_first_non_finite(dtype.itemsize, data, X.size) != X.size:
+        if check_finite:
             require_finite(X, X, data, name)
         return X, data
     given = as_numbers(X, name)

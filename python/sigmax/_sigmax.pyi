@@ -33,6 +33,7 @@ class _Lib:
     SIGMAX_BAD_ORDER: Final[int]
     SIGMAX_BAD_INSTRUCTION_SET: Final[int]
     SIGMAX_DIVERGED: Final[int]
+    SIGMAX_NOT_FINITE: Final[int]
     SIGMAX_FLOAT32: Final[int]
     SIGMAX_FLOAT64: Final[int]
     SIGMAX_LECUN: Final[int]

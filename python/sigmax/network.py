@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any, Self, cast
+from typing import TYPE_CHECKING, Any, NoReturn, Self, cast
 
 import numpy as np
 
@@ -19,6 +19,7 @@ from sigmax._arrays import (
     as_integer,
     as_rows,
     pointer,
+    require_finite,
 )
 from sigmax._errors import check
 from sigmax._layout import Layout, Views
@@ -30,8 +31,17 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
 _INITS = {"lecun": lib.SIGMAX_LECUN, "glorot": lib.SIGMAX_GLOROT, "large": lib.SIGMAX_LARGE}
+_OK = lib.SIGMAX_OK
 _MAX_SEED = 2**64 - 1
 _STATE = ("sizes", "dtype", "parameters", "seed", "epochs_trained")
+
+
+def _refuse(status: int, X: Array, data: CData) -> NoReturn:
+    """Raise what a prediction's status stands for; C knows only that X is not finite, not where."""
+    if status == lib.SIGMAX_NOT_FINITE:
+        require_finite(X, X, data, "X")
+    check(status)
+    raise AssertionError(f"status {status} is no error")
 
 
 class Network:
@@ -176,12 +186,14 @@ class Network:
         >>> network.predict_proba(X).sum(axis=1)
         array([1., 1., 1., 1.], dtype=float32)
         """
-        rows, data = as_rows(X, self._dtype, self._n_in)
+        rows, data = as_rows(X, self._dtype, self._n_in, check_finite=False)
         n = len(rows)
         probabilities: Array = np.empty((n, self._n_out), self._dtype)
-        check(
-            lib.sigmax_predict_proba(self._handle, self._pointer, data, n, pointer(probabilities))
+        status = lib.sigmax_predict_proba(
+            self._handle, self._pointer, data, n, pointer(probabilities)
         )
+        if status != _OK:
+            _refuse(status, rows, data)
         return probabilities
 
     def predict(self, X: npt.ArrayLike) -> npt.NDArray[np.int64]:
@@ -194,13 +206,13 @@ class Network:
         >>> network.predict(X)
         array([0, 1, 1, 0])
         """
-        rows, data = as_rows(X, self._dtype, self._n_in)
+        rows, data = as_rows(X, self._dtype, self._n_in, check_finite=False)
         labels = np.empty(len(rows), INT64)
-        check(
-            lib.sigmax_predict(
-                self._handle, self._pointer, data, len(rows), pointer("int64_t[]", labels)
-            )
+        status = lib.sigmax_predict(
+            self._handle, self._pointer, data, len(rows), pointer("int64_t[]", labels)
         )
+        if status != _OK:
+            _refuse(status, rows, data)
         return labels
 
     def activations(self, X: npt.ArrayLike) -> list[Array]:
