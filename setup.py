@@ -14,7 +14,7 @@ from setuptools.command.bdist_wheel import bdist_wheel
 from setuptools.command.build_ext import build_ext
 
 sys.path.insert(0, str(Path(__file__).resolve().parent / "csrc"))
-import build_native  # noqa: E402
+import build_native
 
 # One binary serves CPython 3.11 and later; free-threaded builds have no limited API.
 FREE_THREADED = bool(sysconfig.get_config_var("Py_GIL_DISABLED"))
@@ -22,7 +22,7 @@ LIMITED_API = None if FREE_THREADED else "cp311"
 
 
 def target_machine() -> str:
-    """The machine compiled for, which _PYTHON_HOST_PLATFORM or ARCHFLAGS may set apart from this one."""
+    """Return the machine compiled for; _PYTHON_HOST_PLATFORM or ARCHFLAGS may name another one."""
     archflags = os.environ.get("ARCHFLAGS", "")
     if "arm64" in archflags and "x86_64" not in archflags:
         return "arm64"

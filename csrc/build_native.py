@@ -1,7 +1,8 @@
-"""How the C library is built: the one list of instruction sets, flags and sources, and the cffi module made from them.
+"""How the C library is built: the one list of instruction sets, flags and sources.
 
-setup.py uses it for the Python package. For a C program, ``python csrc/build_native.py libsigmax.a`` compiles the same
-objects, with ``$CC`` and ``$CFLAGS``, into a static library (link with ``-lm -lpthread``).
+setup.py makes the cffi module of the Python package with it. For a C program,
+``python csrc/build_native.py libsigmax.a`` compiles the same objects, with ``$CC`` and
+``$CFLAGS``, into a static library (link with ``-lm -lpthread``).
 """
 
 from __future__ import annotations
@@ -34,7 +35,8 @@ class InstructionSet(NamedTuple):
     msvc_flags: list[str]
 
 
-# From the least to the most capable. A new one is a line here, its test in instruction_set.c, and its tile sizes.
+# From the least to the most capable. A new one is a line here, its test in instruction_set.c, and
+# its tile sizes.
 INSTRUCTION_SETS = {
     "x86_64": [
         InstructionSet("baseline", [], []),
@@ -44,9 +46,18 @@ INSTRUCTION_SETS = {
     "other": [InstructionSet("baseline", [], [])],
 }
 
-# Contraction of a * b + c to one rounding is wanted in the engine, and must be said: -std=c99 turns it off. The
-# generator of random numbers is compiled without, because a seed means the same bits everywhere.
-COMMON_FLAGS = ["-std=c99", "-O3", "-fno-math-errno", "-fno-trapping-math", "-fopenmp-simd", "-fvisibility=hidden", "-g0"]
+# Contraction of a * b + c to one rounding is wanted in the engine, and must be said: -std=c99 turns
+# it off. The generator of random numbers is compiled without, because a seed means the same bits
+# everywhere.
+COMMON_FLAGS = [
+    "-std=c99",
+    "-O3",
+    "-fno-math-errno",
+    "-fno-trapping-math",
+    "-fopenmp-simd",
+    "-fvisibility=hidden",
+    "-g0",
+]
 CONTRACT_FLAGS = ["-ffp-contract=fast"]
 STRICT_FLAGS = ["-ffp-contract=off"]
 MSVC_COMMON_FLAGS = ["/std:c11", "/O2", "/GL-", "/openmp:experimental"]
@@ -54,7 +65,7 @@ MSVC_CONTRACT_FLAGS = ["/fp:contract"]
 MSVC_STRICT_FLAGS = ["/fp:precise"]
 WARNING_FLAGS = ["-Wall", "-Wextra", "-Wconversion", "-pedantic"]
 
-# Debian's and other distributions' hardening or LTO defaults must not undo the above, so these come last.
+# A distribution's defaults must not undo the above, so these come last.
 LAST_FLAGS = ["-fno-lto"]
 
 PLAIN_SOURCES = sorted(p.name for p in CSRC.glob("*.c") if p.name not in ("random.c", "_sigmax.c"))
@@ -73,7 +84,7 @@ class Unit(NamedTuple):
 
 
 def instruction_sets(machine: str | None = None) -> list[InstructionSet]:
-    """The instruction sets for a machine name as Python's ``platform.machine()`` gives it."""
+    """Return the sets for a machine name as ``platform.machine()`` gives it."""
     machine = (machine or platform.machine()).lower()
     return INSTRUCTION_SETS["x86_64" if machine in ("x86_64", "amd64", "x64") else "other"]
 
@@ -94,12 +105,14 @@ def units(machine: str | None = None, *, msvc: bool = False) -> list[Unit]:
         for bits in (32, 64):
             macros = [("SIGMAX_REAL_BITS", str(bits)), ("SIGMAX_ISA_NAME", s.name)]
             flags = contract + (s.msvc_flags if msvc else s.flags) + last
-            result.append(Unit(f"engine_f{bits}_{s.name}", CSRC / "engine" / "engine.c", macros, flags))
+            result.append(
+                Unit(f"engine_f{bits}_{s.name}", CSRC / "engine" / "engine.c", macros, flags)
+            )
     return result
 
 
 def ffi_builder() -> object:
-    """The cffi builder of ``sigmax._sigmax``; the objects of :func:`units` are linked to it by setup.py."""
+    """Return the cffi builder of ``sigmax._sigmax``; setup.py adds the objects of `units` to it."""
     from cffi import FFI
 
     builder = FFI()
@@ -111,7 +124,9 @@ def ffi_builder() -> object:
     return builder
 
 
-def compile_library(archive: Path, compiler: list[str], extra_flags: list[str], machine: str | None = None) -> None:
+def compile_library(
+    archive: Path, compiler: list[str], extra_flags: list[str], machine: str | None = None
+) -> None:
     """Compile every unit with ``compiler`` and put them into a static library."""
     with tempfile.TemporaryDirectory() as folder:
         objects = []
@@ -127,7 +142,9 @@ def compile_library(archive: Path, compiler: list[str], extra_flags: list[str], 
         for process in running:
             _finish(process)
         archive.unlink(missing_ok=True)
-        subprocess.run([*shlex.split(os.environ.get("AR", "ar")), "rcs", str(archive), *objects], check=True)
+        subprocess.run(
+            [*shlex.split(os.environ.get("AR", "ar")), "rcs", str(archive), *objects], check=True
+        )
 
 
 def _finish(process: subprocess.Popen[bytes]) -> None:
@@ -142,7 +159,9 @@ def main() -> None:
     parser.add_argument("--machine", help="the machine compiled for; default: this one")
     arguments = parser.parse_args()
     compiler = shlex.split(os.environ.get("CC", "cc"))
-    compile_library(arguments.archive, compiler, shlex.split(os.environ.get("CFLAGS", "")), arguments.machine)
+    compile_library(
+        arguments.archive, compiler, shlex.split(os.environ.get("CFLAGS", "")), arguments.machine
+    )
 
 
 if __name__ == "__main__":

@@ -32,7 +32,8 @@ int sigmax_check_rows(const sigmax_network *network, size_t rows)
 {
     size_t per_row = 0, bytes = 0;
     if (!sigmax_add_product(&per_row, network->shape.widest, network->real_size)
-        || !sigmax_add_product(&per_row, network->shape.n_neurons, network->real_size) || !sigmax_add_product(&bytes, rows, per_row)) {
+        || !sigmax_add_product(&per_row, network->shape.n_neurons, network->real_size)
+        || !sigmax_add_product(&bytes, rows, per_row)) {
         return SIGMAX_TOO_LARGE;
     }
     return SIGMAX_OK;

@@ -16,13 +16,13 @@
 
 /* The sizes of a network and where its parameters lie. Index l = 0 ... n_layers. Offsets are counted in reals. */
 struct sigmax_shape {
-    size_t n_layers;               /* L */
-    const size_t *sizes;           /* (L + 1) n_0, ..., n_L */
-    const size_t *weight_offset;   /* (L + 1) of W_l (n_l, n_{l-1}); [0] unused */
-    const size_t *bias_offset;     /* (L + 1) of b_l (n_l); [0] unused */
-    const size_t *neurons_before;  /* (L + 1) n_1 + ... + n_{l-1}: activations of layer l start at rows times this */
-    size_t n_neurons;              /* n_1 + ... + n_L */
-    size_t widest;                 /* max n_0, ..., n_L */
+    size_t n_layers;              /* L */
+    const size_t *sizes;          /* (L + 1) n_0, ..., n_L */
+    const size_t *weight_offset;  /* (L + 1) of W_l (n_l, n_{l-1}); [0] unused */
+    const size_t *bias_offset;    /* (L + 1) of b_l (n_l); [0] unused */
+    const size_t *neurons_before; /* (L + 1) n_1 + ... + n_{l-1}: activations of layer l start at rows times this */
+    size_t n_neurons;             /* n_1 + ... + n_L */
+    size_t widest;                /* max n_0, ..., n_L */
     size_t n_weights, n_parameters;
 };
 
@@ -47,14 +47,15 @@ struct sigmax_engine {
     double (*peak)(size_t n); /* returns the number of floating-point operations done */
 
     /*
-     * The three matrix products: rows examples, w (n_out, n_in). scratch holds product_scratch() bytes, 64-byte aligned.
+     * The three matrix products: rows examples, w (n_out, n_in). scratch holds product_scratch() bytes, 64-byte
+     * aligned.
      * forward:  z (rows, n_out)   = a (rows, n_in) w^T + b (n_out)
      * delta:    out (rows, n_in)  = delta (rows, n_out) w
      * gradient: out (n_out, n_in) = scale * delta^T (n_out, rows) a (rows, n_in)
      */
     size_t (*product_scratch)(size_t rows, size_t n_in, size_t n_out, size_t n_threads);
-    void (*matmul_forward)(const void *a, const void *w, const void *b, void *z, size_t rows, size_t n_in,
-                           size_t n_out, void *scratch, const struct sigmax_team *team);
+    void (*matmul_forward)(const void *a, const void *w, const void *b, void *z, size_t rows, size_t n_in, size_t n_out,
+                           void *scratch, const struct sigmax_team *team);
     void (*matmul_delta)(const void *delta, const void *w, void *out, size_t rows, size_t n_in, size_t n_out,
                          void *scratch, const struct sigmax_team *team);
     void (*matmul_gradient)(const void *delta, const void *a, double scale, void *out, size_t rows, size_t n_in,
@@ -70,8 +71,8 @@ struct sigmax_engine {
        has targets, the sum of C_x and the number of rows classified correctly. Each output may be NULL. Returns 0, and
        outputs without meaning, when X holds an infinity or NaN: looked for here, while a block is in the cache. */
     int (*infer)(const struct sigmax_shape *shape, const void *parameters, const struct sigmax_data *data,
-                  void *probabilities, int64_t *labels, double *cost, size_t *n_correct, void *workspace,
-                  const struct sigmax_team *team);
+                 void *probabilities, int64_t *labels, double *cost, size_t *n_correct, void *workspace,
+                 const struct sigmax_team *team);
     /* a_1, ..., a_L of all rows; workspace as for backprop. */
     void (*activations)(const struct sigmax_shape *shape, const void *parameters, const void *X, size_t rows,
                         void *activations, void *workspace, const struct sigmax_team *team);
@@ -81,8 +82,8 @@ struct sigmax_engine {
                      const struct sigmax_team *team);
     /* As sigmax_train, without its care for divergence: what comes out may not be finite. */
     void (*train_batches)(const struct sigmax_shape *shape, void *parameters, const struct sigmax_data *data,
-                          const struct sigmax_training *training, struct sigmax_progress *progress,
-                          size_t n_batches, void *workspace, const struct sigmax_team *team);
+                          const struct sigmax_training *training, struct sigmax_progress *progress, size_t n_batches,
+                          void *workspace, const struct sigmax_team *team);
 };
 
 #endif

@@ -29,8 +29,7 @@ int sigmax_predict_proba(const sigmax_network *network, const void *parameters, 
     return infer(network, parameters, &data, probabilities, NULL, NULL, NULL);
 }
 
-int sigmax_predict(const sigmax_network *network, const void *parameters, const void *X, size_t rows,
-                   int64_t *labels)
+int sigmax_predict(const sigmax_network *network, const void *parameters, const void *X, size_t rows, int64_t *labels)
 {
     if (network == NULL || parameters == NULL) return SIGMAX_BAD_ARGUMENT;
     if (rows == 0) return SIGMAX_OK;
@@ -49,14 +48,15 @@ int sigmax_activations(const sigmax_network *network, const void *parameters, co
     if (status != SIGMAX_OK) return status;
     const struct sigmax_team team = sigmax_team_of_this_call();
     struct sigmax_workspace workspace;
-    status = sigmax_workspace_allocate(&workspace, network->engine->backprop_workspace(&network->shape, rows, team.n_threads));
+    status = sigmax_workspace_allocate(&workspace,
+                                       network->engine->backprop_workspace(&network->shape, rows, team.n_threads));
     if (status != SIGMAX_OK) return status;
     network->engine->activations(&network->shape, parameters, X, rows, activations, workspace.start, &team);
     free(workspace.block);
     return SIGMAX_OK;
 }
 
-/* ---- data with targets -------------------------------------------------------------------------------------------- */
+/* ---- data with targets ------------------------------------------------------------------------------------------- */
 
 int sigmax_cost(const sigmax_network *network, const void *parameters, const sigmax_data *data, double *cost,
                 size_t *n_correct)
@@ -64,7 +64,8 @@ int sigmax_cost(const sigmax_network *network, const void *parameters, const sig
     int status = sigmax_check_data(network, parameters, data);
     if (status != SIGMAX_OK) return status;
     const struct sigmax_shape *const shape = &network->shape;
-    if (data->labels != NULL && !sigmax_labels_in_range(data->labels, NULL, 0, data->rows, shape->sizes[shape->n_layers])) {
+    if (data->labels != NULL
+        && !sigmax_labels_in_range(data->labels, NULL, 0, data->rows, shape->sizes[shape->n_layers])) {
         return SIGMAX_BAD_LABEL;
     }
     double sum = 0.0;
@@ -83,12 +84,14 @@ int sigmax_backprop(const sigmax_network *network, const void *parameters, const
     if (status != SIGMAX_OK) return status;
     if (cost == NULL || activations == NULL || deltas == NULL || gradient == NULL) return SIGMAX_BAD_ARGUMENT;
     const struct sigmax_shape *const shape = &network->shape;
-    if (data->labels != NULL && !sigmax_labels_in_range(data->labels, NULL, 0, data->rows, shape->sizes[shape->n_layers])) {
+    if (data->labels != NULL
+        && !sigmax_labels_in_range(data->labels, NULL, 0, data->rows, shape->sizes[shape->n_layers])) {
         return SIGMAX_BAD_LABEL;
     }
     const struct sigmax_team team = sigmax_team_of_this_call();
     struct sigmax_workspace workspace;
-    status = sigmax_workspace_allocate(&workspace, network->engine->backprop_workspace(shape, data->rows, team.n_threads));
+    status
+        = sigmax_workspace_allocate(&workspace, network->engine->backprop_workspace(shape, data->rows, team.n_threads));
     if (status != SIGMAX_OK) return status;
     network->engine->backprop(shape, parameters, data, cost, activations, deltas, gradient, workspace.start, &team);
     free(workspace.block);

@@ -10,7 +10,7 @@
 #define SIGMAX_INSTRUCTION_SETS X(baseline)
 #endif
 
-/* ---- what the processor and the operating system offer ------------------------------------------------------------ */
+/* ---- what the processor and the operating system offer ----------------------------------------------------------- */
 
 static inline int baseline_available(void)
 {
@@ -81,7 +81,7 @@ static inline int v4_available(void)
 
 #endif
 
-/* ---- the list ------------------------------------------------------------------------------------------------------ */
+/* ---- the list ---------------------------------------------------------------------------------------------------- */
 
 #define X(name) extern const struct sigmax_engine sigmax_engine_f32_##name, sigmax_engine_f64_##name;
 SIGMAX_INSTRUCTION_SETS

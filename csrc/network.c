@@ -6,7 +6,7 @@
 #include "network.h"
 #include "random.h"
 
-/* ---- the network -------------------------------------------------------------------------------------------------- */
+/* ---- the network ------------------------------------------------------------------------------------------------- */
 
 static int sizes_are_valid(const size_t *sizes, size_t n_sizes)
 {
@@ -17,7 +17,8 @@ static int sizes_are_valid(const size_t *sizes, size_t n_sizes)
     return 1;
 }
 
-/* Lays the parameters out: all weights, then all biases, so that what acts on weights alone is one range. Returns 0 when their
+/* Lays the parameters out: all weights, then all biases, so that what acts on weights alone is one range. Returns 0
+   when their
    bytes, or those of one example's activations, do not fit size_t. */
 static int lay_out(struct sigmax_shape *shape, size_t *table, const size_t *sizes, size_t n_sizes, size_t real_size)
 {
@@ -30,7 +31,9 @@ static int lay_out(struct sigmax_shape *shape, size_t *table, const size_t *size
         if (sizes[l] > widest) widest = sizes[l];
         weight_offset[l] = weights;
         neurons_before[l] = neurons;
-        if (l > 0 && !(sigmax_add_product(&weights, sizes[l], sizes[l - 1]) && sigmax_add_product(&neurons, sizes[l], 1))) return 0;
+        if (l == 0) continue;
+        if (!sigmax_add_product(&weights, sizes[l], sizes[l - 1]) || !sigmax_add_product(&neurons, sizes[l], 1))
+            return 0;
     }
     size_t parameters = weights;
     if (!sigmax_add_product(&parameters, neurons, 1) || !sigmax_add_product(&bytes, parameters, real_size)
@@ -103,7 +106,7 @@ const char *sigmax_instruction_set(const sigmax_network *network)
     return network->engine->instruction_set;
 }
 
-/* ---- initial parameters ------------------------------------------------------------------------------------------- */
+/* ---- initial parameters ------------------------------------------------------------------------------------------ */
 
 static void store(const sigmax_network *network, void *parameters, size_t i, double value)
 {

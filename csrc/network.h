@@ -32,7 +32,8 @@ struct sigmax_team sigmax_team_of_this_call(void);
 int sigmax_check_data(const struct sigmax_network *network, const void *parameters, const struct sigmax_data *data);
 int sigmax_check_rows(const struct sigmax_network *network, size_t rows);
 
-/* Whether the labels of positions begin ... end - 1 are classes. A position names row order[i], or row i where order is NULL. */
+/* Whether the labels of positions begin ... end - 1 are classes. A position names row order[i], or row i where order
+   is NULL. */
 int sigmax_labels_in_range(const int64_t *labels, const size_t *order, size_t begin, size_t end, size_t n_classes);
 
 #endif

@@ -79,6 +79,7 @@ static double polynomial(const double coefficients[8], double x)
 /* The z with P(Z < z) = p: AS 241's three rational approximations, by the distance from 1/2. */
 static double normal_quantile(double p)
 {
+    /* clang-format off */
     static const double a[8] = {3.3871328727963666080e0,  1.3314166789178437745e2, 1.9715909503065514427e3,
                                 1.3731693765509461125e4,  4.5921953931549871457e4, 6.7265770927008700853e4,
                                 3.3430575583588128105e4,  2.5090809287301226727e3};
@@ -97,6 +98,7 @@ static double normal_quantile(double p)
     static const double f[8] = {1.0,                      5.99832206555887937690e-1, 1.36929880922735805310e-1,
                                 1.48753612908506148525e-2, 7.86869131145613259100e-4, 1.84631831751005468180e-5,
                                 1.42151175831644588870e-7, 2.04426310338993978564e-15};
+    /* clang-format on */
     const double q = p - 0.5;
     if (fabs(q) <= 0.425) {
         const double r = 0.180625 - q * q;

@@ -55,9 +55,9 @@
 
 typedef enum sigmax_status {
     SIGMAX_OK = 0,
-    SIGMAX_BAD_ARGUMENT = 1,        /* a NULL, a count of 0, or an unknown enumerator */
-    SIGMAX_BAD_SIZES = 2,           /* sizes: fewer than two, one of them 0, or the last below 2 */
-    SIGMAX_TOO_LARGE = 3,           /* a byte count does not fit size_t */
+    SIGMAX_BAD_ARGUMENT = 1, /* a NULL, a count of 0, or an unknown enumerator */
+    SIGMAX_BAD_SIZES = 2,    /* sizes: fewer than two, one of them 0, or the last below 2 */
+    SIGMAX_TOO_LARGE = 3,    /* a byte count does not fit size_t */
     SIGMAX_OUT_OF_MEMORY = 4,
     SIGMAX_BAD_LABEL = 5,           /* a label outside 0 ... n_L - 1 */
     SIGMAX_BAD_ORDER = 6,           /* an entry of order that is no row */
@@ -111,8 +111,7 @@ int sigmax_initialize(const sigmax_network *network, void *parameters, int init,
 int sigmax_predict_proba(const sigmax_network *network, const void *parameters, const void *X, size_t rows,
                          void *probabilities);
 /* labels (rows): the first largest output of each row. SIGMAX_NOT_FINITE as above. */
-int sigmax_predict(const sigmax_network *network, const void *parameters, const void *X, size_t rows,
-                   int64_t *labels);
+int sigmax_predict(const sigmax_network *network, const void *parameters, const void *X, size_t rows, int64_t *labels);
 /* activations (rows * (n_1 + ... + n_L)) real: a_1 (rows, n_1), then a_2, ..., a_L. */
 int sigmax_activations(const sigmax_network *network, const void *parameters, const void *X, size_t rows,
                        void *activations);

@@ -34,23 +34,19 @@ static int at_most(int number, int limit)
 static int number_of_variable(const char *name, int may_be_list)
 {
     const char *text = getenv(name);
-    if (text == NULL)
-        return 0;
+    if (text == NULL) return 0;
     char *end;
     long number = strtol(text, &end, 10); /* LONG_MAX when it is larger, which the limit turns into the right thing */
-    if (end == text || number < 1)
-        return 0;
+    if (end == text || number < 1) return 0;
     end += strspn(end, " \t\r\n");
-    if (*end != '\0' && !(may_be_list && *end == ','))
-        return 0;
+    if (*end != '\0' && !(may_be_list && *end == ',')) return 0;
     return number < SIGMAX_MAX_THREADS ? (int)number : SIGMAX_MAX_THREADS;
 }
 
 int sigmax_default_num_threads(void)
 {
     int number = number_of_variable("SIGMAX_NUM_THREADS", 0);
-    if (number == 0)
-        number = number_of_variable("OMP_NUM_THREADS", 1);
+    if (number == 0) number = number_of_variable("OMP_NUM_THREADS", 1);
     return number != 0 ? number : sigmax_available_processors();
 }
 
@@ -63,8 +59,7 @@ static int processors_of_affinity(void)
     DWORD_PTR process = 0, machine = 0;
     int number = 0;
     if (GetProcessAffinityMask(GetCurrentProcess(), &process, &machine))
-        for (; process != 0; process &= process - 1)
-            number++;
+        for (; process != 0; process &= process - 1) number++;
     /* The mask is 0 when the process spans several groups of processors. */
     return number > 0 ? number : (int)GetActiveProcessorCount(ALL_PROCESSOR_GROUPS);
 }
@@ -84,18 +79,15 @@ static int processors_of_affinity(void)
     /* EINVAL says that the kernel's mask is longer than ours. */
     for (int room = 1024; room <= 1 << 20; room *= 2) {
         cpu_set_t *mask = CPU_ALLOC((size_t)room);
-        if (mask == NULL)
-            break;
+        if (mask == NULL) break;
         size_t bytes = CPU_ALLOC_SIZE((size_t)room);
         CPU_ZERO_S(bytes, mask);
         int failed = sched_getaffinity(0, bytes, mask);
         int retry = failed && errno == EINVAL;
         int number = failed ? 0 : CPU_COUNT_S(bytes, mask);
         CPU_FREE(mask);
-        if (number > 0)
-            return number;
-        if (!retry)
-            break;
+        if (number > 0) return number;
+        if (!retry) break;
     }
     return processors_online();
 }
@@ -127,8 +119,7 @@ enum { CGROUP_V1 = 1, CGROUP_V2 = 2 };
 /* quota / period in whole processors; INT_MAX for the values that mean "no limit". */
 static int whole_processors(long long quota, long long period)
 {
-    if (quota <= 0 || period <= 0)
-        return INT_MAX;
+    if (quota <= 0 || period <= 0) return INT_MAX;
     long long number = quota / period;
     return number < 1 ? 1 : number > INT_MAX ? INT_MAX : (int)number;
 }
@@ -138,11 +129,9 @@ static int read_numbers(const char *directory, const char *name, long long *firs
 {
     char path[PATH_ROOM];
     int length = snprintf(path, sizeof path, "%s/%s", directory, name);
-    if (length < 0 || (size_t)length >= sizeof path)
-        return 0;
+    if (length < 0 || (size_t)length >= sizeof path) return 0;
     FILE *file = fopen(path, "re");
-    if (file == NULL)
-        return 0;
+    if (file == NULL) return 0;
     int found = fscanf(file, "%lld %lld", first, second);
     fclose(file);
     return found < 0 ? 0 : found;
@@ -155,8 +144,8 @@ static int limit_of_directory(const char *directory, int version)
     if (version == CGROUP_V2)
         known = read_numbers(directory, "cpu.max", &quota, &period) == 2;
     else
-        known = read_numbers(directory, "cpu.cfs_quota_us", &quota, &unused) >= 1 &&
-                read_numbers(directory, "cpu.cfs_period_us", &period, &unused) >= 1;
+        known = read_numbers(directory, "cpu.cfs_quota_us", &quota, &unused) >= 1
+                && read_numbers(directory, "cpu.cfs_period_us", &period, &unused) >= 1;
     return known ? whole_processors(quota, period) : INT_MAX;
 }
 
@@ -165,8 +154,7 @@ static int limit_of_branch(const char *mount_point, const char *group, int versi
 {
     char directory[PATH_ROOM];
     int length = snprintf(directory, sizeof directory, "%s%s", mount_point, group);
-    if (length < 0 || (size_t)length >= sizeof directory)
-        return INT_MAX;
+    if (length < 0 || (size_t)length >= sizeof directory) return INT_MAX;
     size_t top = strlen(mount_point);
     int limit = limit_of_directory(directory, version);
     while (strlen(directory) > top) {
@@ -182,8 +170,7 @@ static int list_has(const char *list, const char *item)
     size_t length = strlen(item);
     for (const char *p = list; p != NULL; p = strchr(p, ',')) {
         p += *p == ',';
-        if (strncmp(p, item, length) == 0 && (p[length] == ',' || p[length] == '\0'))
-            return 1;
+        if (strncmp(p, item, length) == 0 && (p[length] == ',' || p[length] == '\0')) return 1;
     }
     return 0;
 }
@@ -208,11 +195,9 @@ static char *take_field(char *line, int n)
 {
     for (; n > 0 && line != NULL; n--) {
         line = strchr(line, ' ');
-        if (line != NULL)
-            line++;
+        if (line != NULL) line++;
     }
-    if (line != NULL)
-        line[strcspn(line, " \n")] = '\0';
+    if (line != NULL) line[strcspn(line, " \n")] = '\0';
     return line;
 }
 
@@ -223,19 +208,17 @@ static char *take_field(char *line, int n)
 static int limit_of_mount(const char *root, char *line, const char *group, int version)
 {
     char *tail = strstr(line, " - ");
-    if (tail == NULL)
-        return INT_MAX;
+    if (tail == NULL) return INT_MAX;
     *tail = '\0';
     tail += 3;
     char *options = take_field(tail, 2);
     const char *type = take_field(tail, 0);
-    if (options == NULL || strcmp(type, version == CGROUP_V2 ? "cgroup2" : "cgroup") != 0 ||
-        (version == CGROUP_V1 && !list_has(options, "cpu")))
+    if (options == NULL || strcmp(type, version == CGROUP_V2 ? "cgroup2" : "cgroup") != 0
+        || (version == CGROUP_V1 && !list_has(options, "cpu")))
         return INT_MAX;
     char *mount_point = take_field(line, 4);
     char *mount_root = take_field(line, 3); /* after the later field: each ends the line where it ends */
-    if (mount_point == NULL || mount_root == NULL)
-        return INT_MAX;
+    if (mount_point == NULL || mount_root == NULL) return INT_MAX;
     decode_octal(mount_point);
     decode_octal(mount_root);
 
@@ -243,10 +226,8 @@ static int limit_of_mount(const char *root, char *line, const char *group, int v
        limit at the mount point: that is how containers are set up. */
     size_t shared = strcmp(mount_root, "/") == 0 ? 0 : strlen(mount_root);
     const char *below = "";
-    if (strncmp(group, mount_root, shared) == 0 && group[shared] == '/')
-        below = group + shared;
-    if (strcmp(below, "/") == 0 || strncmp(below, "/..", 3) == 0)
-        below = "";
+    if (strncmp(group, mount_root, shared) == 0 && group[shared] == '/') below = group + shared;
+    if (strcmp(below, "/") == 0 || strncmp(below, "/..", 3) == 0) below = "";
 
     char place[PATH_ROOM];
     int length = snprintf(place, sizeof place, "%s%s", root, mount_point);
@@ -263,13 +244,11 @@ static FILE *open_below(const char *root, const char *name)
 static int limit_of_group(const char *root, const char *group, int version)
 {
     FILE *mounts = open_below(root, "/proc/self/mountinfo");
-    if (mounts == NULL)
-        return INT_MAX;
+    if (mounts == NULL) return INT_MAX;
     char *line = NULL;
     size_t room = 0;
     int limit = INT_MAX;
-    while (getline(&line, &room, mounts) >= 0)
-        limit = at_most(limit, limit_of_mount(root, line, group, version));
+    while (getline(&line, &room, mounts) >= 0) limit = at_most(limit, limit_of_mount(root, line, group, version));
     free(line);
     fclose(mounts);
     return limit;
@@ -279,8 +258,7 @@ static int limit_of_group(const char *root, const char *group, int version)
 int sigmax_cgroup_processors(const char *root)
 {
     FILE *groups = open_below(root, "/proc/self/cgroup");
-    if (groups == NULL)
-        return INT_MAX;
+    if (groups == NULL) return INT_MAX;
     char *line = NULL;
     size_t room = 0;
     int limit = INT_MAX;
@@ -288,8 +266,7 @@ int sigmax_cgroup_processors(const char *root)
         line[strcspn(line, "\n")] = '\0';
         char *controllers = strchr(line, ':');
         char *group = controllers == NULL ? NULL : strchr(controllers + 1, ':');
-        if (group == NULL)
-            continue;
+        if (group == NULL) continue;
         *group++ = '\0';
         controllers++;
         if (*controllers == '\0')

@@ -82,13 +82,11 @@ static OS_THREAD_LOCAL int inside_task;
  */
 static int spin_while(const os_atomic *word, long value)
 {
-    if (!os_load(&pool.spinning))
-        return os_load(word) != value;
+    if (!os_load(&pool.spinning)) return os_load(word) != value;
     uint64_t start = 0;
     for (;;) {
         for (int i = 0; i < 50; i++) { /* 1 to 2 us: a pause takes up to 150 cycles */
-            if (os_load(word) != value)
-                return 1;
+            if (os_load(word) != value) return 1;
             os_pause();
         }
         os_yield();
@@ -104,8 +102,7 @@ static int spin_while(const os_atomic *word, long value)
    os_wake. */
 static void wait_while(os_atomic *word, struct os_bed *bed, long from, long asleep)
 {
-    if (!spin_while(word, from) && os_compare_exchange(word, from, asleep))
-        os_sleep_while(bed, word, asleep);
+    if (!spin_while(word, from) && os_compare_exchange(word, from, asleep)) os_sleep_while(bed, word, asleep);
 }
 
 /* ---- tasks ----------------------------------------------------------------------------------------------------- */
@@ -126,8 +123,7 @@ static void worker_main(void *argument)
         if (os_compare_exchange(&self->state, POSTED, RUNNING)) {
             fesetenv(&pool.job.environment);
             take_tasks(self->number);
-            if (os_exchange(&self->state, IDLE) == AWAITED)
-                os_wake(&self->bed);
+            if (os_exchange(&self->state, IDLE) == AWAITED) os_wake(&self->bed);
         }
     }
 }
@@ -136,8 +132,7 @@ static void run_alone(size_t n_tasks, sigmax_task task, void *context)
 {
     int was_inside = inside_task;
     inside_task = 1;
-    for (size_t i = 0; i < n_tasks; i++)
-        task(context, i, 0);
+    for (size_t i = 0; i < n_tasks; i++) task(context, i, 0);
     inside_task = was_inside;
 }
 
@@ -158,17 +153,14 @@ static int acquire_pool(void)
 {
     long process = os_process_id();
     long owner = os_load(&pool.owner);
-    if (owner == process || !os_compare_exchange(&pool.owner, owner, process))
-        return 0;
+    if (owner == process || !os_compare_exchange(&pool.owner, owner, process)) return 0;
     if (pool.process != process) {
         pool.process = process;
         pool.n_workers = 0;
         pool.attempts_off = 0;
     }
-    if (!pool.knows_forks)
-        pool.knows_forks = os_on_fork(forget_parent);
-    if (os_load(&pool.processors) == 0)
-        os_store(&pool.processors, sigmax_available_processors());
+    if (!pool.knows_forks) pool.knows_forks = os_on_fork(forget_parent);
+    if (os_load(&pool.processors) == 0) os_store(&pool.processors, sigmax_available_processors());
     return 1;
 }
 
@@ -180,8 +172,7 @@ static void release_pool(void)
 /* Starts workers until there are n, if the system lets it; returns how many of the n there are. */
 static size_t ensure_workers(size_t n)
 {
-    if (pool.n_workers >= n)
-        return n;
+    if (pool.n_workers >= n) return n;
     if (pool.attempts_off > 0) {
         pool.attempts_off--;
         return pool.n_workers;
@@ -207,8 +198,7 @@ static size_t post_job(size_t n)
 {
     size_t w = 0;
     for (; w < n && os_read_counter(&pool.next_task) < pool.job.n_tasks; w++)
-        if (os_exchange(&workers[w].state, POSTED) == ASLEEP)
-            os_wake(&workers[w].bed);
+        if (os_exchange(&workers[w].state, POSTED) == ASLEEP) os_wake(&workers[w].bed);
     return w;
 }
 
@@ -222,10 +212,8 @@ static void finish_job(size_t n)
 
 void sigmax_parallel(size_t n_threads, size_t n_tasks, sigmax_task task, void *context)
 {
-    if (n_threads > SIGMAX_MAX_THREADS)
-        n_threads = SIGMAX_MAX_THREADS;
-    if (n_threads > n_tasks)
-        n_threads = n_tasks;
+    if (n_threads > SIGMAX_MAX_THREADS) n_threads = SIGMAX_MAX_THREADS;
+    if (n_threads > n_tasks) n_threads = n_tasks;
     if (n_threads < 2 || inside_task || !acquire_pool()) {
         run_alone(n_tasks, task, context);
         return;
@@ -260,8 +248,7 @@ int sigmax_get_num_threads(void)
 
 int sigmax_set_num_threads(int n)
 {
-    if (n < 0)
-        return SIGMAX_BAD_ARGUMENT;
+    if (n < 0) return SIGMAX_BAD_ARGUMENT;
     os_store(&num_threads, n < SIGMAX_MAX_THREADS ? n : SIGMAX_MAX_THREADS);
     os_store(&pool.processors, 0);
     return SIGMAX_OK;

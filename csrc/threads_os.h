@@ -189,8 +189,7 @@ static void os_bed_init(struct os_bed *bed)
 static void os_sleep_while(struct os_bed *bed, const os_atomic *word, long value)
 {
     AcquireSRWLockExclusive(&bed->lock);
-    while (os_load(word) == value)
-        SleepConditionVariableSRW(&bed->changed, &bed->lock, INFINITE, 0);
+    while (os_load(word) == value) SleepConditionVariableSRW(&bed->changed, &bed->lock, INFINITE, 0);
     ReleaseSRWLockExclusive(&bed->lock);
 }
 
@@ -210,10 +209,9 @@ static unsigned __stdcall os_thread_main(void *start)
 
 static int os_start_thread(struct os_start *start)
 {
-    uintptr_t handle =
-        _beginthreadex(NULL, (unsigned)OS_STACK_BYTES, os_thread_main, start, STACK_SIZE_PARAM_IS_A_RESERVATION, NULL);
-    if (handle == 0)
-        return 0;
+    uintptr_t handle = _beginthreadex(NULL, (unsigned)OS_STACK_BYTES, os_thread_main, start,
+                                      STACK_SIZE_PARAM_IS_A_RESERVATION, NULL);
+    if (handle == 0) return 0;
     CloseHandle((HANDLE)handle);
     return 1;
 }
@@ -258,8 +256,7 @@ static void os_bed_init(struct os_bed *bed)
 static void os_sleep_while(struct os_bed *bed, const os_atomic *word, long value)
 {
     pthread_mutex_lock(&bed->lock);
-    while (os_load(word) == value)
-        pthread_cond_wait(&bed->changed, &bed->lock);
+    while (os_load(word) == value) pthread_cond_wait(&bed->changed, &bed->lock);
     pthread_mutex_unlock(&bed->lock);
 }
 
@@ -293,8 +290,7 @@ static void block_signals(sigset_t *before)
 static int os_start_thread(struct os_start *start)
 {
     pthread_attr_t attributes;
-    if (pthread_attr_init(&attributes) != 0)
-        return 0;
+    if (pthread_attr_init(&attributes) != 0) return 0;
     size_t default_bytes = OS_STACK_BYTES;
     pthread_attr_getstacksize(&attributes, &default_bytes);
     pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);

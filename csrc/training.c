@@ -13,7 +13,8 @@ static int check_positions(const sigmax_network *network, const sigmax_data *dat
         if (order[i] >= data->rows) return SIGMAX_BAD_ORDER;
     }
     const size_t n_classes = network->shape.sizes[network->shape.n_layers];
-    if (data->labels != NULL && !sigmax_labels_in_range(data->labels, order, begin, end, n_classes)) return SIGMAX_BAD_LABEL;
+    if (data->labels != NULL && !sigmax_labels_in_range(data->labels, order, begin, end, n_classes))
+        return SIGMAX_BAD_LABEL;
     return SIGMAX_OK;
 }
 
@@ -31,8 +32,8 @@ static int run(const struct chunk *chunk, sigmax_progress *progress, size_t n_ba
 {
     const struct sigmax_engine *const engine = chunk->network->engine;
     const struct sigmax_shape *const shape = &chunk->network->shape;
-    engine->train_batches(shape, chunk->parameters, chunk->data, chunk->training, progress, n_batches,
-                          chunk->workspace, &chunk->team);
+    engine->train_batches(shape, chunk->parameters, chunk->data, chunk->training, progress, n_batches, chunk->workspace,
+                          &chunk->team);
     return isfinite(progress->cost)
            && engine->first_non_finite(chunk->parameters, shape->n_parameters) == shape->n_parameters;
 }

@@ -33,8 +33,8 @@
 typedef uint32_t real_bits; /* as real_int, but wraps: shifting into the sign is defined */
 #define MANTISSA_BITS 23
 #define EXPONENT_BIAS 127
-#define EXP_LOWEST ((real)-104) /* e^z rounds to 0 from here down: below half the smallest subnormal */
-#define EXP_HIGHEST ((real)89)   /* e^z rounds to infinity from here up */
+#define EXP_LOWEST (-(real)104) /* e^z rounds to 0 from here down: below half the smallest subnormal */
+#define EXP_HIGHEST ((real)89)  /* e^z rounds to infinity from here up */
 #define LOG2_E ((real)0x1.715476p+0)
 #define LN2_HIGH ((real)0x1.62e4p-1) /* 16 bits; times |n| <= 150 it is exact */
 #define LN2_LOW ((real)0x1.7f7d1cp-20)
@@ -42,7 +42,7 @@ typedef uint32_t real_bits; /* as real_int, but wraps: shifting into the sign is
 typedef uint64_t real_bits;
 #define MANTISSA_BITS 52
 #define EXPONENT_BIAS 1023
-#define EXP_LOWEST ((real)-746)
+#define EXP_LOWEST (-(real)746)
 #define EXP_HIGHEST ((real)710)
 #define LOG2_E ((real)0x1.71547652b82fep+0)
 #define LN2_HIGH ((real)0x1.62e42fefa38p-1) /* 42 bits; |n| <= 1077 */

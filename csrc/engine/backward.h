@@ -36,7 +36,8 @@ static void bp1_targets(const real *a, const real *y, real *delta, size_t rows, 
     }
 }
 
-/* BP2: delta_l = (delta_{l+1} W_{l+1}) * a_l * (1 - a_l).  delta_next (rows, n_next), w (n_next, n), a, delta (rows, n) */
+/* BP2: delta_l = (delta_{l+1} W_{l+1}) * a_l * (1 - a_l).  delta_next (rows, n_next), w (n_next, n), a, delta (rows,
+   n) */
 static void bp2(const real *delta_next, const real *w, const real *a, real *delta, size_t rows, size_t n, size_t n_next,
                 void *scratch, const struct sigmax_team *team)
 {
@@ -60,7 +61,8 @@ static void bp3(const real *delta, struct blend blend, real *nabla_b, size_t row
     }
 }
 
-/* BP4: nabla_w = nabla_w + (scale delta^T a - decay nabla_w).  delta (rows, n), a (rows, n_prev), nabla_w (n, n_prev) */
+/* BP4: nabla_w = nabla_w + (scale delta^T a - decay nabla_w).  delta (rows, n), a (rows, n_prev), nabla_w (n,
+   n_prev) */
 static void bp4(const real *delta, const real *a, struct blend blend, real *nabla_w, size_t rows, size_t n_prev,
                 size_t n, void *scratch, const struct sigmax_team *team)
 {

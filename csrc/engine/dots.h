@@ -28,7 +28,8 @@ static NOINLINE void add_lanes(real v[][LANES], size_t n, real *restrict out)
 }
 
 /*
- * sum[j][r][lane] = sum_k w[j][k, lane] x[k, r, lane] for k < depth: the lanes of the dot products of n_rows examples and n_neurons
+ * sum[j][r][lane] = sum_k w[j][k, lane] x[k, r, lane] for k < depth: the lanes of the dot products of n_rows
+ * examples and n_neurons
  * neurons, constants where inlined. w (n_neurons, n_in) as it lies; x as pack_examples leaves it.
  */
 static INLINE void dot_lanes(int n_rows, int n_neurons, size_t depth, const real *restrict x, const real *restrict w,
@@ -66,7 +67,8 @@ static INLINE void dot_lanes(int n_rows, int n_neurons, size_t depth, const real
     }
 }
 
-/* dot_lanes for each size: functions of their own, since only of a function's own arguments does the compiler believe that
+/* dot_lanes for each size: functions of their own, since only of a function's own arguments does the compiler
+   believe that
    they do not overlap, and only then does it load each vector of x once. */
 typedef void dot_function(size_t depth, const real *restrict x, const real *restrict w, size_t n_in,
                           real (*restrict out)[LANES]);
@@ -112,7 +114,8 @@ static void dot_tile(size_t n_rows, size_t n_neurons, dot_function *dot, const r
     }
 }
 
-/* How many of the examples that are left a dot_tile takes: few short of DOT_ROWS, none of them alone if it can be helped. */
+/* How many of the examples that are left a dot_tile takes: few short of DOT_ROWS, none of them alone if it can be
+   helped. */
 static inline size_t dot_rows(size_t left)
 {
     if (left % DOT_ROWS == 0 || left == 2 * DOT_ROWS - 1 || left == DOT_ROWS + 2) return DOT_ROWS;

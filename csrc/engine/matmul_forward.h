@@ -28,8 +28,9 @@ static void forward_dots(void *context, size_t index, size_t worker)
         dot_function *const one = height == 5 ? dot_5x1 : height == 4 ? dot_4x1 : height == 2 ? dot_2x1 : dot_1x1;
         for (size_t neuron = first, at_once; neuron < end; neuron += at_once) {
             at_once = height == 1 && end - neuron == 8 ? 8 : end - neuron >= 4 ? 4 : 1;
-            dot_tile(height, at_once, at_once == 8 ? dot_1x8 : at_once == 4 ? four : one, job->panels + row * whole_vectors(n_in),
-                     job->w + neuron * n_in, job->b + neuron, job->z + row * n_out + neuron, n_in, n_out);
+            dot_function *const dot = at_once == 8 ? dot_1x8 : at_once == 4 ? four : one;
+            dot_tile(height, at_once, dot, job->panels + row * whole_vectors(n_in), job->w + neuron * n_in,
+                     job->b + neuron, job->z + row * n_out + neuron, n_in, n_out);
         }
     }
 }
@@ -104,8 +105,8 @@ static int forward_by_dots(size_t rows, size_t n_in, size_t n_out)
 }
 
 /* z (rows, n_out) = a (rows, n_in) w^T + b, w (n_out, n_in), b (n_out); sigmoid(z) where hidden. */
-static void matmul_forward(const real *a, const real *w, const real *b, real *z, size_t rows, size_t n_in,
-                           size_t n_out, int hidden, void *scratch, const struct sigmax_team *team)
+static void matmul_forward(const real *a, const real *w, const real *b, real *z, size_t rows, size_t n_in, size_t n_out,
+                           int hidden, void *scratch, const struct sigmax_team *team)
 {
     struct forward_job job = {a, w, b, z, scratch, rows, n_in, n_out, hidden};
     const int by_dots = forward_by_dots(rows, n_in, n_out);

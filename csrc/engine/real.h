@@ -38,7 +38,8 @@ typedef int64_t real_int;
  */
 #define LANEWISE _Pragma("omp simd")
 
-/* Before a loop over the rows of a tile, a constant number: unroll it whole, so that the tile's sums can be registers. */
+/* Before a loop over the rows of a tile, a constant number: unroll it whole, so that the tile's sums can be
+   registers. */
 #if defined(__clang__)
 #define UNROLLED _Pragma("unroll")
 #elif defined(__GNUC__)

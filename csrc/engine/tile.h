@@ -11,7 +11,7 @@
 #include "real.h"
 #include "tiles.h"
 
-/* ---- the tile ----------------------------------------------------------------------------------------------------- */
+/* ---- the tile ---------------------------------------------------------------------------------------------------- */
 
 /* sum[i][j] += sum_p a[i * a_i + p * a_p] b[p * b_p + j] for i < height <= ROWS, j < width <= COLS; both are constants
    where this is inlined, and width is a multiple of LANES. */
@@ -39,7 +39,8 @@ static INLINE void tile(int height, int width, size_t depth, const real *restric
     add_products(height, width, depth, a, a_i, a_p, b, b_p, sum);
 }
 
-/* Calls f(height, width, ...) with constants: the largest height of ROWS, 4, 2, 1 that fits rows, and width for the number of
+/* Calls f(height, width, ...) with constants: the largest height of ROWS, 4, 2, 1 that fits rows, and width for the
+   number of
    vectors that cols fills. height is left in `done`. */
 #define WITH_CONSTANT_WIDTH(f, height, cols, ...)                                                                      \
     do {                                                                                                               \
@@ -69,7 +70,7 @@ static INLINE void tile(int height, int width, size_t depth, const real *restric
         }                                                                                                              \
     } while (0)
 
-/* ---- panels ------------------------------------------------------------------------------------------------------- */
+/* ---- panels ------------------------------------------------------------------------------------------------------ */
 
 static inline size_t whole_vectors(size_t n)
 {
@@ -98,7 +99,8 @@ static void pack_panel(const real *restrict b, size_t b_p, size_t depth, size_t 
 }
 
 /*
- * A riffle of n cards: out[2i] = in[i], out[2i + 1] = in[i + n/2]. It moves the highest bit of every index to the lowest
+ * A riffle of n cards: out[2i] = in[i], out[2i + 1] = in[i + n/2]. It moves the highest bit of every index to the
+ * lowest
  * place, so log2(rows) of them transpose a matrix of rows (a power of two) in vector operations alone.
  */
 static INLINE void riffle(int n, const real *restrict in, real *restrict out)

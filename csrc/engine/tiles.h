@@ -25,7 +25,8 @@ enum {
     COLS = VECTORS * LANES,
 };
 
-/* Dot products for few rows: at most DOT_ROWS examples, and at most DOT_NEURONS neurons, at once, with a vector of partial
+/* Dot products for few rows: at most DOT_ROWS examples, and at most DOT_NEURONS neurons, at once, with a vector of
+   partial
    sums for each pair, DOT_SUMS of them at most. A task is DOT_NEURONS neurons. */
 enum { DOT_ROWS = 5, DOT_NEURONS = 8, DOT_SUMS = 20 };
 

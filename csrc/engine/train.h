@@ -10,7 +10,7 @@
 #include "update.h"
 #include "workspace.h"
 
-/* ---- one backward pass -------------------------------------------------------------------------------------------- */
+/* ---- one backward pass ------------------------------------------------------------------------------------------- */
 
 /* The memory of one pass whose activations and deltas are the caller's. */
 struct pass_memory {
@@ -70,7 +70,7 @@ static void backprop(const struct sigmax_shape *shape, const real *parameters, c
     *cost = sum / (double)data->rows;
 }
 
-/* ---- training ----------------------------------------------------------------------------------------------------- */
+/* ---- training ---------------------------------------------------------------------------------------------------- */
 
 /* The memory of one mini-batch. */
 struct batch_memory {
@@ -81,8 +81,8 @@ struct batch_memory {
     void *scratch;
 };
 
-static size_t batch_memory(struct batch_memory *memory, const struct sigmax_shape *shape, size_t rows,
-                           size_t n_threads, void *start)
+static size_t batch_memory(struct batch_memory *memory, const struct sigmax_shape *shape, size_t rows, size_t n_threads,
+                           void *start)
 {
     struct cutter cutter = {start, 0};
     memory->X = cut(&cutter, rows, shape->sizes[0] * sizeof(real));

@@ -4,7 +4,8 @@
  *     w <- w - rate ((1/m) sum_x dC_x/dw + l2 w) = w - (rate l2) w - (rate/m) sum_x dC_x/dw
  *     b <- b - rate  (1/m) sum_x dC_x/db
  *
- * Both have the form out = out + (scale * sum over x - decay * out), so BP3 and BP4 write it straight into the parameters, and
+ * Both have the form out = out + (scale * sum over x - decay * out), so BP3 and BP4 write it straight into the
+ * parameters, and
  * the gradient itself never travels through memory.
  */
 #ifndef SIGMAX_ENGINE_UPDATE_H

@@ -30,6 +30,8 @@ from sigmax.scoring import score
 if TYPE_CHECKING:
     import numpy.typing as npt
 
+    from sigmax._sigmax import CData
+
 _INITS = {"lecun": lib.SIGMAX_LECUN, "glorot": lib.SIGMAX_GLOROT, "large": lib.SIGMAX_LARGE}
 _OK = lib.SIGMAX_OK
 _MAX_SEED = 2**64 - 1
