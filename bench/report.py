@@ -228,7 +228,7 @@ def terminal(record: Record) -> str:
 
 def markdown(record: Record, plot: str | None = None) -> str:
     """Return the whole report as Markdown, with the plot at the given address."""
-    blocks = ["# The race: results of the last full run", *preface(record)]
+    blocks = ["# The race: results of the last run", *preface(record)]
     blocks.append("Written by `python bench/run.py --markdown`.")
     if plot:
         blocks.append(f"![speed of sigmax and its peers]({plot})")

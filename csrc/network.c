@@ -18,8 +18,7 @@ static int sizes_are_valid(const size_t *sizes, size_t n_sizes)
 }
 
 /* Lays the parameters out: all weights, then all biases, so that what acts on weights alone is one range. Returns 0
-   when their
-   bytes, or those of one example's activations, do not fit size_t. */
+   when their bytes, or those of one example's activations, do not fit size_t. */
 static int lay_out(struct sigmax_shape *shape, size_t *table, const size_t *sizes, size_t n_sizes, size_t real_size)
 {
     size_t *const own_sizes = table;

@@ -1,10 +1,8 @@
 /*
- * The seeded generator: Philox4x32-10 (Salmon, Moraes, Dror & Shaw 2011, "Parallel random numbers: as easy as 1, 2,
- * 3"),
- * which is a function of (seed, stream, counter, index) without any state. So a deviate can be had in any order and
- * on any thread, and
- * what a seed gives is the same on every platform: random.c is compiled without contraction and uses no
- * transcendental function of libm.
+ * The seeded generator: Philox4x32-10 (Salmon, Moraes, Dror & Shaw 2011, "Parallel random numbers: as easy as
+ * 1, 2, 3"), which is a function of (seed, stream, counter, index) without any state. So a deviate can be had in any
+ * order and on any thread, and what a seed gives is the same on every platform: random.c is compiled without
+ * contraction and uses no transcendental function of libm.
  */
 #ifndef SIGMAX_RANDOM_H
 #define SIGMAX_RANDOM_H

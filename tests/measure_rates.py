@@ -1,4 +1,4 @@
-"""Prints as JSON how fast this process's instruction set computes: a program for test_vectorised.py.
+"""Prints as JSON how fast this process computes: a program for test_vectorised.py.
 
 For each precision the best of several rounds, in floating-point operations per second on one
 thread: "peak" of multiply-adds on registers, "training" and "prediction" of a 512-512-10 network.

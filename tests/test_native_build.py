@@ -49,8 +49,10 @@ def objects_of(listings, instruction_set):
     """The engine's objects for one set, both precisions; for None everything that is not v3, v4."""
     if instruction_set is None:
         return {n: t for n, t in listings.items() if not n.endswith(("_v3", "_v4"))}
-    return {f"engine_f{bits}_{instruction_set}": listings[f"engine_f{bits}_{instruction_set}"]
-            for bits in (32, 64)}
+    return {
+        f"engine_f{bits}_{instruction_set}": listings[f"engine_f{bits}_{instruction_set}"]
+        for bits in (32, 64)
+    }
 
 
 def test_no_avx_outside_the_objects_made_for_it(listings):
@@ -89,8 +91,9 @@ def test_engines_export_their_table_alone(listings):
 
 
 def test_library_defines_only_names_of_its_own(listings):
-    names = re.findall(r"^[0-9a-f]+ [A-Z] (\w+)$", run("nm", "-g", "--defined-only", str(ARCHIVE)),
-                       re.MULTILINE)
+    names = re.findall(
+        r"^[0-9a-f]+ [A-Z] (\w+)$", run("nm", "-g", "--defined-only", str(ARCHIVE)), re.MULTILINE
+    )
     assert len(names) > 30
     assert [name for name in names if not name.startswith("sigmax_")] == []
 

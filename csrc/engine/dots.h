@@ -29,8 +29,7 @@ static NOINLINE void add_lanes(real v[][LANES], size_t n, real *restrict out)
 
 /*
  * sum[j][r][lane] = sum_k w[j][k, lane] x[k, r, lane] for k < depth: the lanes of the dot products of n_rows
- * examples and n_neurons
- * neurons, constants where inlined. w (n_neurons, n_in) as it lies; x as pack_examples leaves it.
+ * examples and n_neurons neurons, constants where inlined. w (n_neurons, n_in) as it lies; x as pack_examples leaves it.
  */
 static INLINE void dot_lanes(int n_rows, int n_neurons, size_t depth, const real *restrict x, const real *restrict w,
                              size_t n_in, real (*restrict out)[LANES])
@@ -68,8 +67,7 @@ static INLINE void dot_lanes(int n_rows, int n_neurons, size_t depth, const real
 }
 
 /* dot_lanes for each size: functions of their own, since only of a function's own arguments does the compiler
-   believe that
-   they do not overlap, and only then does it load each vector of x once. */
+   believe that they do not overlap, and only then does it load each vector of x once. */
 typedef void dot_function(size_t depth, const real *restrict x, const real *restrict w, size_t n_in,
                           real (*restrict out)[LANES]);
 

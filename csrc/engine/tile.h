@@ -40,8 +40,7 @@ static INLINE void tile(int height, int width, size_t depth, const real *restric
 }
 
 /* Calls f(height, width, ...) with constants: the largest height of ROWS, 4, 2, 1 that fits rows, and width for the
-   number of
-   vectors that cols fills. height is left in `done`. */
+   number of vectors that cols fills. height is left in `done`. */
 #define WITH_CONSTANT_WIDTH(f, height, cols, ...)                                                                      \
     do {                                                                                                               \
         if (VECTORS >= 3 && (cols) > 2 * LANES) {                                                                      \
@@ -100,8 +99,7 @@ static void pack_panel(const real *restrict b, size_t b_p, size_t depth, size_t 
 
 /*
  * A riffle of n cards: out[2i] = in[i], out[2i + 1] = in[i + n/2]. It moves the highest bit of every index to the
- * lowest
- * place, so log2(rows) of them transpose a matrix of rows (a power of two) in vector operations alone.
+ * lowest place, so log2(rows) of them transpose a matrix of rows (a power of two) in vector operations alone.
  */
 static INLINE void riffle(int n, const real *restrict in, real *restrict out)
 {

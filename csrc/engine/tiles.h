@@ -26,8 +26,7 @@ enum {
 };
 
 /* Dot products for few rows: at most DOT_ROWS examples, and at most DOT_NEURONS neurons, at once, with a vector of
-   partial
-   sums for each pair, DOT_SUMS of them at most. A task is DOT_NEURONS neurons. */
+   partial sums for each pair, DOT_SUMS of them at most. A task is DOT_NEURONS neurons. */
 enum { DOT_ROWS = 5, DOT_NEURONS = 8, DOT_SUMS = 20 };
 
 /* Packing a matrix into panels pays from this many rows on. */
@@ -41,6 +40,6 @@ enum { SHALLOW_ROWS = 4 };
 enum { PANEL_BYTES = 512 * 1024 };
 
 /* Products of fewer multiply-adds than this stay on the calling thread. */
-enum { PARALLEL_WORK = 200000 };
+enum { PARALLEL_WORK = 500000 };
 
 #endif

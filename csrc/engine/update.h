@@ -5,8 +5,7 @@
  *     b <- b - rate  (1/m) sum_x dC_x/db
  *
  * Both have the form out = out + (scale * sum over x - decay * out), so BP3 and BP4 write it straight into the
- * parameters, and
- * the gradient itself never travels through memory.
+ * parameters, and the gradient itself never travels through memory.
  */
 #ifndef SIGMAX_ENGINE_UPDATE_H
 #define SIGMAX_ENGINE_UPDATE_H

@@ -9,9 +9,9 @@ Examples
 """
 
 from sigmax._errors import DivergedError, FileFormatError, SigmaxError
+from sigmax._instruction_sets import instruction_sets
 from sigmax.config import (
     get_num_threads,
-    instruction_sets,
     num_threads,
     set_num_threads,
     show_config,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 
+from sigmax._instruction_sets import instruction_sets
 from sigmax._sigmax import ffi, lib
 
 _OK = lib.SIGMAX_OK  # looked up once, since every call comes through here
@@ -55,9 +56,6 @@ def check(status: int) -> None:
     if status == lib.SIGMAX_OUT_OF_MEMORY:
         raise MemoryError(text)
     if status == lib.SIGMAX_BAD_INSTRUCTION_SET:
-        # imported here since config itself uses this door
-        from sigmax.config import instruction_sets
-
         raise ValueError(
             f"the environment variable SIGMAX_ISA is {os.environ.get('SIGMAX_ISA')!r}; "
             f"available on this machine: {', '.join(instruction_sets())}"

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 
 from sigmax._arrays import as_integer
 from sigmax._errors import check
+from sigmax._instruction_sets import built_instruction_sets, instruction_sets
 from sigmax._sigmax import ffi, lib
 
 _INT_MAX = 2**31 - 1
@@ -67,28 +68,6 @@ def num_threads(n: int | None) -> Iterator[None]:
         set_num_threads(before)
 
 
-def _built_instruction_sets() -> dict[str, bool]:
-    """Names of this build's sets, from least to most capable, and whether this machine has them."""
-    sets: dict[str, bool] = {}
-    while (name := lib.sigmax_instruction_set_name(len(sets))) != ffi.NULL:
-        sets[ffi.string(name).decode()] = bool(lib.sigmax_instruction_set_available(len(sets)))
-    return sets
-
-
-def instruction_sets() -> tuple[str, ...]:
-    """Return the instruction sets that can be used here, from least to most capable.
-
-    A network takes the last one, unless the environment variable `SIGMAX_ISA` names another when
-    the network is made.
-
-    Examples
-    --------
-    >>> sigmax.instruction_sets()
-    ('baseline', 'v3', 'v4')
-    """
-    return tuple(name for name, available in _built_instruction_sets().items() if available)
-
-
 def version() -> str:
     """Return the version of the installed package."""
     from importlib.metadata import PackageNotFoundError, version
@@ -104,7 +83,7 @@ def show_config() -> None:
     lines = {
         "version": version(),
         "compiler": ffi.string(lib.sigmax_compiler()).decode(),
-        "instruction sets built": ", ".join(_built_instruction_sets()),
+        "instruction sets built": ", ".join(built_instruction_sets()),
         "instruction sets available": ", ".join(instruction_sets()),
         "instruction set in use": _instruction_set_in_use(),
         "threads": f"{get_num_threads()} ({_thread_reason()})",

@@ -1,6 +1,6 @@
 """Writes the example program of a header's opening comment into a C file, as it stands there.
 
-    python extract_example.py ../../csrc/sigmax_api.h example.c
+python extract_example.py ../../csrc/sigmax_api.h example.c
 """
 
 import sys

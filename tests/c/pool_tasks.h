@@ -37,8 +37,7 @@ static long read_now(const long *counter)
 static int wait_for(const long *counter, long n)
 {
     for (time_t end = time(NULL) + SECONDS_TO_MEET; read_now(counter) < n; sleep_a_little())
-        if (time(NULL) > end)
-            return 0;
+        if (time(NULL) > end) return 0;
     return 1;
 }
 
@@ -54,8 +53,7 @@ static void meet(void *context, size_t index, size_t worker)
     (void)index;
     (void)worker;
     add_one(&meeting->arrived);
-    if (!wait_for(&meeting->arrived, meeting->wanted))
-        add_one(&meeting->late);
+    if (!wait_for(&meeting->arrived, meeting->wanted)) add_one(&meeting->late);
 }
 
 /* n tasks that wait for each other end only if n threads run them. */
@@ -92,8 +90,7 @@ static void call_from_task(void *context, size_t index, size_t worker) /* contex
 {
     long *failed = context;
     (void)worker;
-    if (!runs_alone(1 + index % 8, 50))
-        add_one(failed);
+    if (!runs_alone(1 + index % 8, 50)) add_one(failed);
 }
 
 /* ---- a caller that keeps the pool ------------------------------------------------------------------------------ */

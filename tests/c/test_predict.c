@@ -91,6 +91,34 @@ static void test_many_rows(int dtype)
     end_small(&s);
 }
 
+/* An infinity or NaN anywhere in X is refused, in the first block of rows or a later one. */
+static void test_not_finite(int dtype)
+{
+    enum { ROWS = 400 };
+    static const double bad[] = {(double)INFINITY, -(double)INFINITY, (double)NAN};
+    static double X[ROWS * N_IN], probabilities[ROWS * N_CLASSES];
+    static int64_t labels[ROWS], answer[ROWS];
+    struct small s;
+    begin_small(&s, dtype);
+    for (size_t i = 0; i < ROWS * N_IN; i++) put(dtype, X, i, get(dtype, s.X, i % (N_ROWS * N_IN)));
+    const sigmax_data data = {X, labels, NULL, ROWS};
+    double cost = 0;
+    CHECK(sigmax_cost(s.network, s.parameters, &data, &cost, NULL) == SIGMAX_OK && cost > 0, "finite, cost %g", cost);
+    cost = -1;
+    for (size_t at = 0; at < ROWS * N_IN; at += 479) {
+        const double kept = get(dtype, X, at);
+        put(dtype, X, at, bad[at % 3]);
+        int status = sigmax_predict_proba(s.network, s.parameters, X, ROWS, probabilities);
+        CHECK(status == SIGMAX_NOT_FINITE, "predict_proba, X[%zu]: %s", at, sigmax_status_text(status));
+        status = sigmax_predict(s.network, s.parameters, X, ROWS, answer);
+        CHECK(status == SIGMAX_NOT_FINITE, "predict, X[%zu]: %s", at, sigmax_status_text(status));
+        status = sigmax_cost(s.network, s.parameters, &data, &cost, NULL);
+        CHECK(status == SIGMAX_NOT_FINITE && cost < 0, "cost, X[%zu]: %s", at, sigmax_status_text(status));
+        put(dtype, X, at, kept);
+    }
+    end_small(&s);
+}
+
 static void test_zero_rows(int dtype)
 {
     struct small s;
@@ -136,6 +164,7 @@ int main(void)
         test_paths_agree(dtypes[d]);
         test_targets(dtypes[d]);
         test_many_rows(dtypes[d]);
+        test_not_finite(dtypes[d]);
         test_zero_rows(dtypes[d]);
         test_refuses(dtypes[d]);
     }

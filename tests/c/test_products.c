@@ -145,8 +145,8 @@ static const unsigned char *run(const struct table *table, enum product product,
     CHECK(neighbourhood_is_untouched(out_arena, out, n_expected * size), "%s f%d %s, %zu x %zu x %zu: wrote beside out",
           engine->instruction_set, 8 * dtype, product_names[product], rows, n_in, n_out);
     CHECK(neighbourhood_is_untouched(scratch_arena, scratch, scratch_bytes),
-          "%s f%d %s, %zu x %zu x %zu: wrote beside scratch", engine->instruction_set, 8 * dtype, product_names[product],
-          rows, n_in, n_out);
+          "%s f%d %s, %zu x %zu x %zu: wrote beside scratch", engine->instruction_set, 8 * dtype,
+          product_names[product], rows, n_in, n_out);
     return out;
 }
 
@@ -200,8 +200,8 @@ static void check_problem(const struct problem *q, int threaded)
 
 /* ---- the problems ---------------------------------------------------------------------------------------------- */
 
-static const size_t edges[] = {1,  2,  3,  4,  5,  7,  8,  9,  15, 16, 17,  23,  24,
-                               25, 31, 32, 33, 47, 48, 49, 63, 64, 65, 100, 127, 129};
+static const size_t edges[]
+    = {1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 23, 24, 25, 31, 32, 33, 47, 48, 49, 63, 64, 65, 100, 127, 129};
 enum { N_EDGES = sizeof edges / sizeof edges[0], N_SMALL = 8 };
 
 /* Every size together with two small ones. */
@@ -236,8 +236,8 @@ static void check_sample(void)
 /* More than one block of panels, in each direction. */
 static void check_large(void)
 {
-    static const size_t sizes[][3] = {{300, 500, 70}, {700, 300, 33}, {129, 1500, 20}, {1000, 130, 7}, {70, 5000, 9},
-                                      {33, 97, 2000}, {1, 3000, 100}, {10, 784, 100}};
+    static const size_t sizes[][3] = {{300, 500, 70}, {700, 300, 33}, {129, 1500, 20}, {1000, 130, 7},
+                                      {70, 5000, 9},  {33, 97, 2000}, {1, 3000, 100},  {10, 784, 100}};
     const size_t n = quick() ? 1 : sizeof sizes / sizeof sizes[0];
     for (size_t i = 0; i < n; i++) {
         for (int whole = 0; whole < 2; whole++) {

@@ -111,8 +111,7 @@ static void test_affinity(void)
           expected);
     int last = 0;
     for (int cpu = 0; cpu < CPU_SETSIZE; cpu++)
-        if (CPU_ISSET((size_t)cpu, &before))
-            last = cpu;
+        if (CPU_ISSET((size_t)cpu, &before)) last = cpu;
     CPU_ZERO(&one);
     CPU_SET((size_t)last, &one);
     CHECK(sched_setaffinity(0, sizeof one, &one) == 0, "errno %d", errno);
@@ -246,8 +245,7 @@ static void test_cgroups(void)
         const struct machine *machine = &machines[m];
         new_tree();
         for (size_t f = 0; f < sizeof machine->files / sizeof machine->files[0]; f++)
-            if (machine->files[f].path != NULL)
-                write_file(machine->files[f].path, machine->files[f].text);
+            if (machine->files[f].path != NULL) write_file(machine->files[f].path, machine->files[f].text);
         int found = sigmax_cgroup_processors(tree);
         CHECK(found == machine->expected, "%s: %d, expected %d", machine->what, found, machine->expected);
         remove_tree();

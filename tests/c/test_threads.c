@@ -17,8 +17,7 @@
 
 static void test_runs_on_n_threads(void)
 {
-    for (size_t n = 1; n <= 16; n++)
-        CHECK(threads_can_meet(n), "%zu threads did not run at once", n);
+    for (size_t n = 1; n <= 16; n++) CHECK(threads_can_meet(n), "%zu threads did not run at once", n);
 }
 
 /* ---- every index once, worker numbers never shared ------------------------------------------------------------- */
@@ -37,8 +36,7 @@ static void call_roll(void *context, size_t index, size_t worker)
         add_one(&roll->out_of_range);
         return;
     }
-    if (__atomic_exchange_n(&roll->busy[worker], 1, __ATOMIC_ACQ_REL) != 0)
-        add_one(&roll->shared);
+    if (__atomic_exchange_n(&roll->busy[worker], 1, __ATOMIC_ACQ_REL) != 0) add_one(&roll->shared);
     roll->calls[index]++;
     __atomic_store_n(&roll->busy[worker], 0, __ATOMIC_RELEASE);
 }
@@ -52,8 +50,7 @@ static void test_every_index_once(void)
             roll.n_threads = n_threads;
             sigmax_parallel(n_threads, n_tasks, call_roll, &roll);
             size_t wrong = 0;
-            for (size_t i = 0; i < MOST_TASKS; i++)
-                wrong += roll.calls[i] != (i < n_tasks);
+            for (size_t i = 0; i < MOST_TASKS; i++) wrong += roll.calls[i] != (i < n_tasks);
             CHECK(wrong == 0, "%zu threads, %zu tasks: %zu indices not called once", n_threads, n_tasks, wrong);
             CHECK(roll.shared == 0 && roll.out_of_range == 0, "%zu threads, %zu tasks: worker shared %ld, wrong %ld",
                   n_threads, n_tasks, roll.shared, roll.out_of_range);
@@ -68,11 +65,9 @@ static void test_results_are_visible(void)
     struct exchange exchange;
     long wrong = 0;
     for (int round = 0; round < 5000; round++) {
-        for (int i = 0; i < 64; i++)
-            exchange.in[i] = round + i;
+        for (int i = 0; i < 64; i++) exchange.in[i] = round + i;
         sigmax_parallel(2 + (size_t)round % 2, 64, double_it, &exchange);
-        for (int i = 0; i < 64; i++)
-            wrong += exchange.out[i] < 2 * (round + i) || exchange.out[i] > 2 * (round + i);
+        for (int i = 0; i < 64; i++) wrong += exchange.out[i] < 2 * (round + i) || exchange.out[i] > 2 * (round + i);
     }
     CHECK(wrong == 0, "%ld results not seen", wrong);
 }
@@ -93,10 +88,8 @@ struct portrait {
 static void use_stack(long *sum)
 {
     volatile char room[STACK_USED * 1024];
-    for (size_t i = 0; i < sizeof room; i += 1024)
-        room[i] = 1;
-    for (size_t i = 0; i < sizeof room; i += 1024)
-        *sum += room[i];
+    for (size_t i = 0; i < sizeof room; i += 1024) room[i] = 1;
+    for (size_t i = 0; i < sizeof room; i += 1024) *sum += room[i];
 }
 
 static void draw_portrait(void *context, size_t index, size_t worker)
@@ -105,8 +98,8 @@ static void draw_portrait(void *context, size_t index, size_t worker)
     meet(&portrait->meeting, index, worker); /* so that each thread takes one */
     sigset_t blocked;
     pthread_sigmask(SIG_BLOCK, NULL, &blocked);
-    portrait->blocks_interrupt[worker] = sigismember(&blocked, SIGINT) && sigismember(&blocked, SIGTERM) &&
-                                         sigismember(&blocked, SIGALRM) && sigismember(&blocked, SIGUSR1);
+    portrait->blocks_interrupt[worker] = sigismember(&blocked, SIGINT) && sigismember(&blocked, SIGTERM)
+                                         && sigismember(&blocked, SIGALRM) && sigismember(&blocked, SIGUSR1);
     portrait->blocks_fault[worker] = sigismember(&blocked, SIGSEGV) || sigismember(&blocked, SIGFPE);
     portrait->rounding[worker] = fegetround();
     use_stack(&portrait->sum_of_stack[worker]);
@@ -152,8 +145,7 @@ static void test_second_caller_runs_alone(void)
     pthread_t other;
     int error = pthread_create(&other, NULL, occupy_pool, &occupation);
     CHECK(error == 0, "pthread_create: %d", error);
-    if (error != 0)
-        return;
+    if (error != 0) return;
     CHECK(wait_for(&occupation.inside, 2), "the other caller did not get two threads");
     CHECK(runs_alone(4, 100), "a caller shared the busy pool");
     add_one(&occupation.ended);
@@ -166,11 +158,9 @@ static void *call_often(void *context)
     struct exchange exchange;
     long *wrong = context;
     for (int round = 0; round < 2000; round++) {
-        for (int i = 0; i < 64; i++)
-            exchange.in[i] = round + i;
+        for (int i = 0; i < 64; i++) exchange.in[i] = round + i;
         sigmax_parallel(3, 64, double_it, &exchange);
-        for (int i = 0; i < 64; i++)
-            *wrong += exchange.out[i] < 2 * (round + i) || exchange.out[i] > 2 * (round + i);
+        for (int i = 0; i < 64; i++) *wrong += exchange.out[i] < 2 * (round + i) || exchange.out[i] > 2 * (round + i);
     }
     return NULL;
 }
@@ -180,10 +170,8 @@ static void test_callers_at_once(void)
     pthread_t threads[3];
     long wrong[3] = {0, 0, 0};
     int started = 0;
-    while (started < 3 && pthread_create(&threads[started], NULL, call_often, &wrong[started]) == 0)
-        started++;
-    for (int t = 0; t < started; t++)
-        pthread_join(threads[t], NULL);
+    while (started < 3 && pthread_create(&threads[started], NULL, call_often, &wrong[started]) == 0) started++;
+    for (int t = 0; t < started; t++) pthread_join(threads[t], NULL);
     CHECK(started == 3, "%d of 3 callers started", started);
     CHECK(wrong[0] + wrong[1] + wrong[2] == 0, "wrong results: %ld %ld %ld", wrong[0], wrong[1], wrong[2]);
 }

@@ -40,8 +40,7 @@ static int leave_child(void (*body)(void))
 static int status_of(pid_t child)
 {
     int status = -1;
-    while (waitpid(child, &status, 0) < 0 && errno == EINTR)
-        ;
+    while (waitpid(child, &status, 0) < 0 && errno == EINTR);
     return status;
 }
 
@@ -49,8 +48,7 @@ static int run_in_child(void (*body)(void))
 {
     fflush(stdout);
     pid_t child = fork();
-    if (child == 0)
-        _exit(leave_child(body));
+    if (child == 0) _exit(leave_child(body));
     return child < 0 ? -1 : status_of(child);
 }
 
@@ -97,8 +95,7 @@ static void test_fork_during_use(void)
     pthread_t other;
     int error = pthread_create(&other, NULL, keep_busy, &traffic);
     CHECK(error == 0, "pthread_create: %d", error);
-    if (error != 0)
-        return;
+    if (error != 0) return;
     for (int i = 0; i < 100; i++) {
         CHECK(wait_for(&traffic.calls, 3 * i), "the other caller is stuck at %ld", read_now(&traffic.calls));
         int status = run_in_child(use_pool);
@@ -114,10 +111,8 @@ static void fork_from_task(void *context, size_t index, size_t worker)
     (void)index;
     (void)worker;
     pid_t child = fork();
-    if (child == 0)
-        _exit(7);
-    if (child > 0 && status_of(child) == 7 << 8)
-        add_one(right);
+    if (child == 0) _exit(7);
+    if (child > 0 && status_of(child) == 7 << 8) add_one(right);
 }
 
 static void test_fork_from_task(void)
@@ -136,14 +131,12 @@ static void test_bare_clone(void)
     pthread_t other;
     int error = pthread_create(&other, NULL, occupy_pool, &occupation);
     CHECK(error == 0, "pthread_create: %d", error);
-    if (error != 0)
-        return;
+    if (error != 0) return;
     CHECK(wait_for(&occupation.inside, 2), "the other caller did not get two threads");
     fflush(stdout);
 #if defined(__linux__) && defined(__x86_64__) && !defined(UNDER_TSAN)
     long child = syscall(SYS_clone, (long)SIGCHLD, 0L, 0L, 0L, 0L);
-    if (child == 0)
-        _exit(leave_child(use_pool));
+    if (child == 0) _exit(leave_child(use_pool));
     int status = status_of((pid_t)child);
 #else /* with handlers, and in the same moment */
     int status = run_in_child(use_pool);
@@ -177,8 +170,7 @@ static void live_without_threads(void)
         printf("skipped: RLIMIT_NPROC does not keep threads from starting here\n");
         return;
     }
-    for (int i = 0; i < 10; i++)
-        CHECK(runs_alone(4, 100), "call %d without threads", i);
+    for (int i = 0; i < 10; i++) CHECK(runs_alone(4, 100), "call %d without threads", i);
     setrlimit(RLIMIT_NPROC, &before);
     for (int i = 0; i < 1000; i++) /* refused once, the pool waits a while before it asks again */
         sigmax_parallel(2, 2, call_from_task, &(long){0});

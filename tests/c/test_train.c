@@ -28,15 +28,15 @@ static void gather(const struct small *s, const size_t *order, size_t first, siz
 }
 
 /* One epoch of w -= rate (nabla + l2 w), with nabla from sigmax_backprop and n_correct from sigmax_cost. */
-static void train_by_hand(struct small *s, const sigmax_training *training, int with_targets,
-                          sigmax_progress *progress)
+static void train_by_hand(struct small *s, const sigmax_training *training, int with_targets, sigmax_progress *progress)
 {
     static struct small batch;
     static double activations[N_ROWS * N_NEURONS], deltas[N_ROWS * N_NEURONS], gradient[N_PARAMETERS];
     for (size_t first = 0; first < N_ROWS; first += training->batch_size) {
         const size_t rows = N_ROWS - first < training->batch_size ? N_ROWS - first : training->batch_size;
         gather(s, training->order, first, rows, &batch);
-        const sigmax_data data = {batch.X, with_targets ? NULL : batch.labels, with_targets ? batch.targets : NULL, rows};
+        const sigmax_data data
+            = {batch.X, with_targets ? NULL : batch.labels, with_targets ? batch.targets : NULL, rows};
         double cost, other_cost;
         size_t n_correct;
         int status = sigmax_backprop(s->network, s->parameters, &data, &cost, activations, deltas, gradient);
@@ -82,7 +82,8 @@ static void test_train_is_backprop_and_update(int dtype, size_t batch_size, int 
         worst = fmax(worst, fabs(value - get(dtype, by_hand.parameters, i)));
     }
     CHECK(furthest > 0.01, "hardly moved: %g", furthest);
-    CHECK(worst <= 50 * epsilon_of(dtype) * largest, "off by %g eps of the largest", worst / epsilon_of(dtype) / largest);
+    CHECK(worst <= 50 * epsilon_of(dtype) * largest, "off by %g eps of the largest",
+          worst / epsilon_of(dtype) / largest);
     end_small(&s);
     end_small(&by_hand);
 }
@@ -108,8 +109,8 @@ static void test_chunks(int dtype, size_t chunk, int n_threads)
     CHECK(expected.batch == 6 && progress.batch == 6, "%zu and %zu batches", expected.batch, progress.batch);
     CHECK(same(progress.cost, expected.cost) && progress.n_correct == expected.n_correct, "%.17g, expected %.17g",
           progress.cost, expected.cost);
-    CHECK(memcmp(whole.parameters, chunked.parameters, sizeof whole.parameters) == 0, "chunks of %zu, %d threads: other bits",
-          chunk, n_threads);
+    CHECK(memcmp(whole.parameters, chunked.parameters, sizeof whole.parameters) == 0,
+          "chunks of %zu, %d threads: other bits", chunk, n_threads);
     end_small(&whole);
     end_small(&chunked);
 }
@@ -162,8 +163,8 @@ static void test_divergence(int dtype, size_t offending, size_t chunk)
         status = sigmax_train(s.network, s.parameters, &data, &training, &progress, chunk);
     }
     CHECK(status == SIGMAX_DIVERGED, "%s", sigmax_status_text(status));
-    CHECK(progress.batch == offending && progress.position == 4 * offending, "batch %zu, position %zu, expected batch %zu",
-          progress.batch, progress.position, offending);
+    CHECK(progress.batch == offending && progress.position == 4 * offending,
+          "batch %zu, position %zu, expected batch %zu", progress.batch, progress.position, offending);
     CHECK(same(progress.cost, expected.cost) && progress.n_correct == expected.n_correct, "cost %.17g, expected %.17g",
           progress.cost, expected.cost);
     CHECK(memcmp(s.parameters, before.parameters, sizeof s.parameters) == 0,
@@ -291,7 +292,8 @@ int main(void)
 {
     for (size_t d = 0; d < 2; d++) {
         for (size_t batch_size = 1; batch_size <= N_ROWS + 2; batch_size += 3) {
-            for (int way = 0; way < 4; way++) test_train_is_backprop_and_update(dtypes[d], batch_size, way & 1, way >> 1);
+            for (int way = 0; way < 4; way++)
+                test_train_is_backprop_and_update(dtypes[d], batch_size, way & 1, way >> 1);
         }
         for (size_t chunk = 1; chunk <= 7; chunk++) {
             for (int n_threads = 1; n_threads <= 3; n_threads++) test_chunks(dtypes[d], chunk, n_threads);
