@@ -3,6 +3,7 @@
 
 int sigmax_exp(int dtype, const void *z, void *out, size_t n)
 {
+    if (n > 0 && (z == NULL || out == NULL)) return SIGMAX_BAD_ARGUMENT;
     const struct sigmax_engine *engine;
     const int status = sigmax_choose_engine(&engine, dtype);
     if (status == SIGMAX_OK) engine->exp(z, out, n);
@@ -11,6 +12,7 @@ int sigmax_exp(int dtype, const void *z, void *out, size_t n)
 
 int sigmax_sigmoid(int dtype, const void *z, void *out, size_t n)
 {
+    if (n > 0 && (z == NULL || out == NULL)) return SIGMAX_BAD_ARGUMENT;
     const struct sigmax_engine *engine;
     const int status = sigmax_choose_engine(&engine, dtype);
     if (status == SIGMAX_OK) engine->sigmoid(z, out, n);
@@ -19,6 +21,7 @@ int sigmax_sigmoid(int dtype, const void *z, void *out, size_t n)
 
 int sigmax_sigmoid_prime(int dtype, const void *z, void *out, size_t n)
 {
+    if (n > 0 && (z == NULL || out == NULL)) return SIGMAX_BAD_ARGUMENT;
     const struct sigmax_engine *engine;
     const int status = sigmax_choose_engine(&engine, dtype);
     if (status == SIGMAX_OK) engine->sigmoid_prime(z, out, n);
@@ -27,6 +30,7 @@ int sigmax_sigmoid_prime(int dtype, const void *z, void *out, size_t n)
 
 int sigmax_softmax(int dtype, const void *z, void *out, size_t rows, size_t k)
 {
+    if (rows > 0 && k > 0 && (z == NULL || out == NULL)) return SIGMAX_BAD_ARGUMENT;
     const struct sigmax_engine *engine;
     const int status = sigmax_choose_engine(&engine, dtype);
     if (status == SIGMAX_OK && k > 0) engine->softmax(z, out, rows, k);
@@ -35,6 +39,7 @@ int sigmax_softmax(int dtype, const void *z, void *out, size_t rows, size_t k)
 
 int sigmax_softmax_jacobian(int dtype, const void *z, void *out, size_t k)
 {
+    if (k > 0 && (z == NULL || out == NULL)) return SIGMAX_BAD_ARGUMENT;
     const struct sigmax_engine *engine;
     const int status = sigmax_choose_engine(&engine, dtype);
     if (status == SIGMAX_OK && k > 0) engine->softmax_jacobian(z, out, k);
@@ -43,6 +48,7 @@ int sigmax_softmax_jacobian(int dtype, const void *z, void *out, size_t k)
 
 int sigmax_cross_entropy(int dtype, const void *z, const void *y, double *cost, size_t rows, size_t k)
 {
+    if (rows > 0 && k > 0 && (z == NULL || y == NULL || cost == NULL)) return SIGMAX_BAD_ARGUMENT;
     const struct sigmax_engine *engine;
     const int status = sigmax_choose_engine(&engine, dtype);
     if (status == SIGMAX_OK && k > 0) engine->cross_entropy(z, y, cost, rows, k);
@@ -51,6 +57,7 @@ int sigmax_cross_entropy(int dtype, const void *z, const void *y, double *cost, 
 
 int sigmax_output_delta(int dtype, const void *z, const void *y, void *delta, size_t rows, size_t k)
 {
+    if (rows > 0 && k > 0 && (z == NULL || y == NULL || delta == NULL)) return SIGMAX_BAD_ARGUMENT;
     const struct sigmax_engine *engine;
     const int status = sigmax_choose_engine(&engine, dtype);
     if (status == SIGMAX_OK && k > 0) engine->output_delta(z, y, delta, rows, k);

@@ -27,8 +27,7 @@
 static size_t product_scratch(size_t rows, size_t n_in, size_t n_out, size_t n_threads)
 {
     const double limit = (double)(SIZE_MAX / 4);
-    const double forward_rows = (double)whole_vectors(forward_block(rows, n_in));
-    const double forward = forward_rows * (double)n_in;
+    const double forward = (double)whole_vectors(forward_block(rows, n_in)) * (double)whole_vectors(n_in);
     const double delta = (double)n_threads * (double)n_out * COLS;
     const double gradient
         = (double)gradient_block(rows, n_in) * ((double)whole_vectors(n_in) + (double)count_of(n_out, ROWS) * ROWS);

@@ -128,7 +128,7 @@ static void pack_gradient_deltas(void *context, size_t index, size_t worker)
 /* Examples that are packed at a time. The number of them is the depth of the tiles. */
 static size_t gradient_block(size_t rows, size_t n_in)
 {
-    const size_t fits = PANEL_BYTES / sizeof(real) / n_in;
+    const size_t fits = GRADIENT_BYTES / sizeof(real) / n_in;
     return smaller(rows, fits > 4 * PACK_ROWS ? fits : 4 * PACK_ROWS);
 }
 

@@ -158,6 +158,20 @@ static void test_refuses(int dtype)
     end_small(&s);
 }
 
+static void test_equations_refuse_null(int dtype)
+{
+    double z[2] = {0, 0}, out[4], cost[1];
+    CHECK(sigmax_exp(dtype, NULL, out, 1) == SIGMAX_BAD_ARGUMENT, "z");
+    CHECK(sigmax_sigmoid(dtype, z, NULL, 1) == SIGMAX_BAD_ARGUMENT, "out");
+    CHECK(sigmax_sigmoid_prime(dtype, NULL, out, 1) == SIGMAX_BAD_ARGUMENT, "z");
+    CHECK(sigmax_softmax(dtype, z, NULL, 1, 2) == SIGMAX_BAD_ARGUMENT, "out");
+    CHECK(sigmax_softmax_jacobian(dtype, NULL, out, 2) == SIGMAX_BAD_ARGUMENT, "z");
+    CHECK(sigmax_cross_entropy(dtype, z, NULL, cost, 1, 2) == SIGMAX_BAD_ARGUMENT, "y");
+    CHECK(sigmax_output_delta(dtype, z, z, NULL, 1, 2) == SIGMAX_BAD_ARGUMENT, "delta");
+    CHECK(sigmax_sigmoid(dtype, NULL, NULL, 0) == SIGMAX_OK, "nothing to do");
+    CHECK(sigmax_sigmoid(3, z, out, 1) == SIGMAX_BAD_ARGUMENT, "dtype");
+}
+
 int main(void)
 {
     for (size_t d = 0; d < 2; d++) {
@@ -167,6 +181,7 @@ int main(void)
         test_not_finite(dtypes[d]);
         test_zero_rows(dtypes[d]);
         test_refuses(dtypes[d]);
+        test_equations_refuse_null(dtypes[d]);
     }
     return CHECK_DONE();
 }
