@@ -38,6 +38,12 @@ int sigmax_predict(const sigmax_network *network, const void *parameters, const 
     return infer(network, parameters, &data, NULL, labels, NULL, NULL);
 }
 
+static int is_finite(const sigmax_network *network, const void *X, size_t rows)
+{
+    const size_t n = rows * network->shape.sizes[0];
+    return network->engine->first_non_finite(X, n) == n;
+}
+
 int sigmax_activations(const sigmax_network *network, const void *parameters, const void *X, size_t rows,
                        void *activations)
 {
@@ -46,6 +52,7 @@ int sigmax_activations(const sigmax_network *network, const void *parameters, co
     if (X == NULL || activations == NULL) return SIGMAX_BAD_ARGUMENT;
     int status = sigmax_check_rows(network, rows);
     if (status != SIGMAX_OK) return status;
+    if (!is_finite(network, X, rows)) return SIGMAX_NOT_FINITE;
     const struct sigmax_team team = sigmax_team_of_this_call();
     struct sigmax_workspace workspace;
     status = sigmax_workspace_allocate(&workspace,
@@ -88,6 +95,7 @@ int sigmax_backprop(const sigmax_network *network, const void *parameters, const
         && !sigmax_labels_in_range(data->labels, NULL, 0, data->rows, shape->sizes[shape->n_layers])) {
         return SIGMAX_BAD_LABEL;
     }
+    if (!is_finite(network, data->X, data->rows)) return SIGMAX_NOT_FINITE;
     const struct sigmax_team team = sigmax_team_of_this_call();
     struct sigmax_workspace workspace;
     status

@@ -132,7 +132,8 @@ int sigmax_cost(const sigmax_network *network, const void *parameters, const sig
 
 /*
  * One forward and one backward pass over all rows. activations and deltas hold rows * (n_1 + ... + n_L) reals each,
- * layer after layer: a_l (rows, n_l), delta_l (rows, n_l), one row of delta_l being the error of that example.
+ * layer after layer: a_l (rows, n_l), delta_l (rows, n_l), one row of delta_l being the error of that example. X is
+ * checked: SIGMAX_NOT_FINITE. (sigmax_train does not look: see sigmax_first_non_finite.)
  * gradient is laid out as the parameters: nabla_w_l and nabla_b_l, means over the rows (BP3, BP4). *cost = C.
  */
 int sigmax_backprop(const sigmax_network *network, const void *parameters, const sigmax_data *data, double *cost,
@@ -165,7 +166,8 @@ int sigmax_train(const sigmax_network *network, void *parameters, const sigmax_d
 /* order (n) = a uniformly random permutation of 0 ... n-1, a function of seed and epoch alone, on every platform. */
 void sigmax_permutation(uint64_t seed, uint64_t epoch, size_t *order, size_t n);
 
-/* ---- the equations by themselves; dtype says what `real` is ------------------------------------------------------ */
+/* ---- the equations by themselves; dtype says what `real` is. out may be z for exp, sigmoid, sigmoid_prime and softmax;
+   nothing else may overlap. ----------------------------------------------------------------------------------------- */
 
 int sigmax_exp(int dtype, const void *z, void *out, size_t n);           /* e^z, as softmax and sigmoid use it */
 int sigmax_sigmoid(int dtype, const void *z, void *out, size_t n);       /* 1 / (1 + e^-z) */

@@ -300,3 +300,9 @@ print(resident() - before)
     )
     assert done.returncode == 0, done.stderr
     assert int(done.stdout) < 4096, f"{done.stdout.strip()} KiB more after 200 rounds"
+
+
+def test_text_labels_say_what_to_do():
+    network = sigmax.Network([1, 3], seed=0)
+    with pytest.raises(TypeError, match=r"value is .*'a'.*from 0 to 2.*return_inverse"):
+        network.fit(np.ones((2, 1)), ["a", "b"])

@@ -301,16 +301,7 @@ static inline struct exponential_sum exponential_sum_of(const real *z, real max,
     return sum;
 }
 
-/* The cost alone. z (rows, k), labels (rows), cost (rows). */
-static inline void cross_entropy_labels(const real *z, const int64_t *labels, double *cost, size_t rows, size_t k)
-{
-    for (size_t row = 0; row < rows; row++, z += k) {
-        real max = row_max(z, k);
-        cost[row] = cost_of(cost_terms_of_label(z, labels[row], max), exponential_sum_of(z, max, k));
-    }
-}
-
-/* Likewise with y (rows, k), entries >= 0, which need not sum to 1. */
+/* The cost alone. z, y (rows, k), entries of y >= 0, which need not sum to 1; cost (rows). */
 static inline void cross_entropy_targets(const real *z, const real *y, double *cost, size_t rows, size_t k)
 {
     for (size_t row = 0; row < rows; row++, z += k, y += k) {

@@ -49,14 +49,19 @@ static void bp3(const real *delta, struct blend blend, real *nabla_b, size_t row
 {
     for (size_t first = 0; first < n; first += COLS) {
         const size_t cols = smaller(n - first, COLS);
-        real sum[COLS] = {0};
-        for (size_t r = 0; r < rows; r++) {
-            const real *restrict delta_x = delta + r * n + first;
-            for (size_t j = 0; j < cols; j++) sum[j] += delta_x[j];
+        double total[COLS] = {0};
+        for (size_t begin = 0; begin < rows; begin += SUM_ROWS) {
+            const size_t end = smaller(begin + SUM_ROWS, rows);
+            real sum[COLS] = {0};
+            for (size_t r = begin; r < end; r++) {
+                const real *restrict delta_x = delta + r * n + first;
+                for (size_t j = 0; j < cols; j++) sum[j] += delta_x[j];
+            }
+            for (size_t j = 0; j < cols; j++) total[j] += (double)sum[j];
         }
         for (size_t j = 0; j < cols; j++) {
             real *const out = nabla_b + first + j;
-            *out = (blend.decay == 1 ? 0 : *out - blend.decay * *out) + blend.scale * sum[j];
+            *out = (blend.decay == 1 ? 0 : *out - blend.decay * *out) + blend.scale * (real)total[j];
         }
     }
 }

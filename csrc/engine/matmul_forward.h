@@ -35,7 +35,7 @@ static void forward_dots(void *context, size_t index, size_t worker)
     }
 }
 
-/* height neurons by the examples of one panel; acc is (neuron, example), z is (example, neuron). */
+/* height neurons by the examples of one panel; sum is (neuron, example), z is (example, neuron). */
 static INLINE void forward_tile(int height, int width, const struct forward_job *job, size_t neuron, size_t row,
                                 size_t cols)
 {

@@ -157,7 +157,7 @@ static void pack_transposed(const real *a, size_t a_j, size_t depth, size_t cols
 static void run_tasks(const struct sigmax_team *team, double work, size_t n_tasks, sigmax_task task, void *context)
 {
     if (team->n_threads > 1 && n_tasks > 1 && work >= PARALLEL_WORK) {
-        team->parallel(team->n_threads, n_tasks, task, context);
+        team->parallel(smaller(team->n_threads, n_tasks), n_tasks, task, context);
     } else {
         for (size_t i = 0; i < n_tasks; i++) task(context, i, 0);
     }

@@ -47,7 +47,7 @@ def as_integer(value: object, name: str, minimum: int, maximum: int | None = Non
     return number
 
 
-def as_numbers(value: object, name: str) -> Array:
+def as_numbers(value: object, name: str, hint: str = "") -> Array:
     """View value as a plain array of real numbers, not yet converted."""
     if hasattr(value, "toarray") and hasattr(value, "nnz"):
         raise TypeError(f"{name} is a sparse matrix; expected a dense array: {name}.toarray()")
@@ -62,7 +62,8 @@ def as_numbers(value: object, name: str) -> Array:
     except TypeError as error:
         raise TypeError(f"{name} is no array of numbers: {error}") from error
     if array.dtype.kind not in "biuf":
-        raise TypeError(f"{name} has dtype {array.dtype}; expected real numbers")
+        first = f" (its first value is {array.flat[0]!r})" if array.size else ""
+        raise TypeError(f"{name} has dtype {array.dtype}{first}; expected real numbers{hint}")
     return array
 
 
@@ -141,7 +142,11 @@ def as_targets(
     sum_to_one: bool = True,
 ) -> tuple[Array | None, Array | None]:
     """Return (labels (n,) of int64, None), or (None, targets (n, n_classes) of dtype)."""
-    given = as_numbers(y, name)
+    hint = (
+        f": integer labels from 0 to {n_classes - 1}; of names, "
+        f"names, {name} = numpy.unique({name}, return_inverse=True) makes them"
+    )
+    given = as_numbers(y, name, hint)
     if given.ndim == 1:
         return _as_labels(given, n_classes, name), None
     if given.ndim == 2 and given.shape[1] == n_classes:
