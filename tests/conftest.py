@@ -1,6 +1,7 @@
 """Fixtures of all tests, and the one hypothesis profile."""
 
 import os
+import signal
 from pathlib import Path
 
 import hypothesis
@@ -12,6 +13,10 @@ import sigmax
 on_server = bool(os.environ.get("CI"))
 hypothesis.settings.register_profile("sigmax", deadline=None, derandomize=on_server)
 hypothesis.settings.load_profile("sigmax")
+
+# A shell starts what runs in its background with Ctrl-C ignored, and that is inherited: the tests
+# of Ctrl-C, and the processes they start, would wait for ever.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture

@@ -436,10 +436,13 @@ def test_ctrl_c_exits_with_130_and_writes_nothing(model, folder):
         stderr=subprocess.PIPE,
         env={**os.environ, "PYTHONUNBUFFERED": "1"},
     ) as process:
-        while not process.stdout.readline().startswith(b"network"):
-            assert process.poll() is None
-        time.sleep(0.3)
-        process.send_signal(signal.SIGINT)
-        assert process.wait(10) == 130
+        try:
+            while not process.stdout.readline().startswith(b"network"):
+                assert process.poll() is None
+            time.sleep(0.3)
+            process.send_signal(signal.SIGINT)
+            assert process.wait(10) == 130
+        finally:
+            process.kill()
         assert process.stderr.read() == b"sigmax: interrupted: no file was written\n"
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
