@@ -126,7 +126,8 @@ typedef struct sigmax_data {
 } sigmax_data;
 
 /* *cost = C, the mean over the rows in nats; *n_correct = the number of rows whose first largest output is the class of
-   the row: its label, or the first largest entry of its targets. Either pointer may be NULL. */
+   the row: its label, or the first largest entry of its targets. Either pointer may be NULL.
+   SIGMAX_NOT_FINITE for X. */
 int sigmax_cost(const sigmax_network *network, const void *parameters, const sigmax_data *data, double *cost,
                 size_t *n_correct);
 
@@ -166,8 +167,9 @@ int sigmax_train(const sigmax_network *network, void *parameters, const sigmax_d
 /* order (n) = a uniformly random permutation of 0 ... n-1, a function of seed and epoch alone, on every platform. */
 void sigmax_permutation(uint64_t seed, uint64_t epoch, size_t *order, size_t n);
 
-/* ---- the equations by themselves; dtype says what `real` is. out may be z for exp, sigmoid, sigmoid_prime and softmax;
-   nothing else may overlap. ----------------------------------------------------------------------------------------- */
+/* ---- the equations by themselves --------------------------------------------------------------------------------- */
+
+/* dtype says what `real` is. out may be z for exp, sigmoid, sigmoid_prime and softmax; nothing else may overlap. */
 
 int sigmax_exp(int dtype, const void *z, void *out, size_t n);           /* e^z, as softmax and sigmoid use it */
 int sigmax_sigmoid(int dtype, const void *z, void *out, size_t n);       /* 1 / (1 + e^-z) */
