@@ -41,8 +41,8 @@ int sigmax_check_rows(const sigmax_network *network, size_t rows)
 
 int sigmax_check_data(const sigmax_network *network, const void *parameters, const sigmax_data *data)
 {
-    if (network == NULL || parameters == NULL || data == NULL || data->X == NULL || data->rows == 0
-        || (data->labels == NULL) == (data->targets == NULL)) {
+    if (network == NULL || parameters == NULL || data == NULL || data->rows == 0
+        || (data->X == NULL) == (data->sparse == NULL) || (data->labels == NULL) == (data->targets == NULL)) {
         return SIGMAX_BAD_ARGUMENT;
     }
     return sigmax_check_rows(network, data->rows);

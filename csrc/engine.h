@@ -62,17 +62,19 @@ struct sigmax_engine {
                             size_t n_out, void *scratch, const struct sigmax_team *team);
 
     /* The bytes of workspace that the three functions below need; SIZE_MAX when they cannot be counted.
-       rows: of the data for backprop, of a batch for train. */
+       rows: of the data. */
     size_t (*inference_workspace)(const struct sigmax_shape *shape, size_t rows, size_t n_threads);
     size_t (*backprop_workspace)(const struct sigmax_shape *shape, size_t rows, size_t n_threads);
-    size_t (*train_workspace)(const struct sigmax_shape *shape, size_t batch_size, size_t n_threads);
+    size_t (*train_workspace)(const struct sigmax_shape *shape, const struct sigmax_training *training, size_t rows,
+                              size_t n_threads);
 
-    /* a_L and what follows from it, row block by row block: probabilities (rows, n_L), labels (rows), and, when data
-       has targets, the sum of C_x and the number of rows classified correctly. Each output may be NULL. Returns 0, and
-       outputs without meaning, when X holds an infinity or NaN: looked for here, while a block is in the cache. */
-    int (*infer)(const struct sigmax_shape *shape, const void *parameters, const struct sigmax_data *data,
-                 void *probabilities, int64_t *labels, double *cost, size_t *n_correct, void *workspace,
-                 const struct sigmax_team *team);
+    /* softmax(z_L / temperature) and what follows from it, row block by row block: probabilities (rows, n_L), labels
+       (rows), and, when data has targets, the sums over the rows of s C_x and of s where classified correctly. Each
+       output may be NULL. Returns 0, and outputs without meaning, when X holds an infinity or NaN: looked for here,
+       while a block is in the cache. */
+    int (*infer)(const struct sigmax_shape *shape, const void *parameters, double temperature,
+                 const struct sigmax_data *data, void *probabilities, int64_t *labels, double *cost, double *n_correct,
+                 void *workspace, const struct sigmax_team *team);
     /* a_1, ..., a_L of all rows; workspace as for backprop. */
     void (*activations)(const struct sigmax_shape *shape, const void *parameters, const void *X, size_t rows,
                         void *activations, void *workspace, const struct sigmax_team *team);

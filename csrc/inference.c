@@ -1,10 +1,11 @@
 /* Use of a network: predictions, activations, the cost; and one backward pass. */
+#include <math.h>
 #include <stdlib.h>
 
 #include "network.h"
 
-static int infer(const sigmax_network *network, const void *parameters, const sigmax_data *data, void *probabilities,
-                 int64_t *labels, double *cost, size_t *n_correct)
+static int infer(const sigmax_network *network, const void *parameters, double temperature, const sigmax_data *data,
+                 void *probabilities, int64_t *labels, double *cost, double *n_correct)
 {
     int status = sigmax_check_rows(network, data->rows);
     if (status != SIGMAX_OK) return status;
@@ -13,20 +14,25 @@ static int infer(const sigmax_network *network, const void *parameters, const si
     struct sigmax_workspace workspace;
     status = sigmax_workspace_allocate(&workspace, bytes);
     if (status != SIGMAX_OK) return status;
-    const int finite = network->engine->infer(&network->shape, parameters, data, probabilities, labels, cost, n_correct,
-                                              workspace.start, &team);
+    const int finite = network->engine->infer(&network->shape, parameters, temperature, data, probabilities, labels,
+                                              cost, n_correct, workspace.start, &team);
     free(workspace.block);
     return finite ? SIGMAX_OK : SIGMAX_NOT_FINITE;
 }
 
-int sigmax_predict_proba(const sigmax_network *network, const void *parameters, const void *X, size_t rows,
-                         void *probabilities)
+static int is_temperature(double temperature)
 {
-    if (network == NULL || parameters == NULL) return SIGMAX_BAD_ARGUMENT;
+    return temperature > 0.0 && isfinite(temperature);
+}
+
+int sigmax_predict_proba(const sigmax_network *network, const void *parameters, double temperature, const void *X,
+                         size_t rows, void *probabilities)
+{
+    if (network == NULL || parameters == NULL || !is_temperature(temperature)) return SIGMAX_BAD_ARGUMENT;
     if (rows == 0) return SIGMAX_OK;
     if (X == NULL || probabilities == NULL) return SIGMAX_BAD_ARGUMENT;
-    const sigmax_data data = {X, NULL, NULL, rows};
-    return infer(network, parameters, &data, probabilities, NULL, NULL, NULL);
+    const sigmax_data data = {.X = X, .rows = rows};
+    return infer(network, parameters, temperature, &data, probabilities, NULL, NULL, NULL);
 }
 
 int sigmax_predict(const sigmax_network *network, const void *parameters, const void *X, size_t rows, int64_t *labels)
@@ -34,8 +40,8 @@ int sigmax_predict(const sigmax_network *network, const void *parameters, const 
     if (network == NULL || parameters == NULL) return SIGMAX_BAD_ARGUMENT;
     if (rows == 0) return SIGMAX_OK;
     if (X == NULL || labels == NULL) return SIGMAX_BAD_ARGUMENT;
-    const sigmax_data data = {X, NULL, NULL, rows};
-    return infer(network, parameters, &data, NULL, labels, NULL, NULL);
+    const sigmax_data data = {.X = X, .rows = rows};
+    return infer(network, parameters, 1.0, &data, NULL, labels, NULL, NULL);
 }
 
 static int is_finite(const sigmax_network *network, const void *X, size_t rows)
@@ -65,19 +71,19 @@ int sigmax_activations(const sigmax_network *network, const void *parameters, co
 
 /* ---- data with targets ------------------------------------------------------------------------------------------- */
 
-int sigmax_cost(const sigmax_network *network, const void *parameters, const sigmax_data *data, double *cost,
-                size_t *n_correct)
+int sigmax_cost(const sigmax_network *network, const void *parameters, double temperature, const sigmax_data *data,
+                double *cost, double *n_correct)
 {
     int status = sigmax_check_data(network, parameters, data);
     if (status != SIGMAX_OK) return status;
+    if (data->X == NULL || !is_temperature(temperature)) return SIGMAX_BAD_ARGUMENT;
     const struct sigmax_shape *const shape = &network->shape;
     if (data->labels != NULL
         && !sigmax_labels_in_range(data->labels, NULL, 0, data->rows, shape->sizes[shape->n_layers])) {
         return SIGMAX_BAD_LABEL;
     }
-    double sum = 0.0;
-    size_t correct = 0;
-    status = infer(network, parameters, data, NULL, NULL, &sum, &correct);
+    double sum = 0.0, correct = 0.0;
+    status = infer(network, parameters, temperature, data, NULL, NULL, &sum, &correct);
     if (status != SIGMAX_OK) return status;
     if (cost != NULL) *cost = sum / (double)data->rows;
     if (n_correct != NULL) *n_correct = correct;
@@ -89,7 +95,8 @@ int sigmax_backprop(const sigmax_network *network, const void *parameters, const
 {
     int status = sigmax_check_data(network, parameters, data);
     if (status != SIGMAX_OK) return status;
-    if (cost == NULL || activations == NULL || deltas == NULL || gradient == NULL) return SIGMAX_BAD_ARGUMENT;
+    if (data->X == NULL || cost == NULL || activations == NULL || deltas == NULL || gradient == NULL)
+        return SIGMAX_BAD_ARGUMENT;
     const struct sigmax_shape *const shape = &network->shape;
     if (data->labels != NULL
         && !sigmax_labels_in_range(data->labels, NULL, 0, data->rows, shape->sizes[shape->n_layers])) {

@@ -27,7 +27,8 @@ int sigmax_workspace_allocate(struct sigmax_workspace *workspace, size_t bytes);
 /* The threads that a call beginning now may use. */
 struct sigmax_team sigmax_team_of_this_call(void);
 
-/* SIGMAX_OK when nothing is NULL that must not be, exactly one of labels and targets is given, and the bytes of rows of
+/* SIGMAX_OK when nothing is NULL that must not be, exactly one of X and sparse, and of labels and
+   targets, is given, and the bytes of rows of
    input and of every activation can be counted. Labels are not looked at. */
 int sigmax_check_data(const struct sigmax_network *network, const void *parameters, const struct sigmax_data *data);
 int sigmax_check_rows(const struct sigmax_network *network, size_t rows);

@@ -7,19 +7,25 @@
 
 /* ---- Philox4x32-10 --------------------------------------------------------------------------------------------- */
 
+/* Multipliers and the steps of the key's two words: of the golden ratio, and of sqrt(3) - 1. */
+#define PHILOX_M0 0xD2511F53u
+#define PHILOX_M1 0xCD9E8D57u
+#define PHILOX_W0 0x9E3779B9u
+#define PHILOX_W1 0xBB67AE85u
+
 static void philox(const uint32_t counter[4], uint64_t key, uint32_t out[4])
 {
     uint32_t c0 = counter[0], c1 = counter[1], c2 = counter[2], c3 = counter[3];
     uint32_t k0 = (uint32_t)key, k1 = (uint32_t)(key >> 32);
     for (int round = 0; round < 10; round++) {
-        const uint64_t p0 = (uint64_t)0xD2511F53u * c0;
-        const uint64_t p1 = (uint64_t)0xCD9E8D57u * c2;
+        const uint64_t p0 = (uint64_t)PHILOX_M0 * c0;
+        const uint64_t p1 = (uint64_t)PHILOX_M1 * c2;
         c0 = (uint32_t)(p1 >> 32) ^ c1 ^ k0;
         c1 = (uint32_t)p1;
         c2 = (uint32_t)(p0 >> 32) ^ c3 ^ k1;
         c3 = (uint32_t)p0;
-        k0 += 0x9E3779B9u; /* the golden ratio */
-        k1 += 0xBB67AE85u; /* sqrt(3) - 1 */
+        k0 += PHILOX_W0;
+        k1 += PHILOX_W1;
     }
     out[0] = c0, out[1] = c1, out[2] = c2, out[3] = c3;
 }
@@ -138,11 +144,17 @@ static size_t below(uint64_t bits, size_t n)
     return (size_t)multiply_high(bits, n);
 }
 
+/* A block's 32-bit counter holds the low word of an epoch or an update; the key takes the high word, so that all 64
+   bits count. */
+static uint64_t key_with_high_word(uint64_t seed, uint64_t counter)
+{
+    return seed ^ (counter >> 32) * 0x9E3779B97F4A7C15u;
+}
+
 /* Fisher and Yates's shuffle, inside out, so that order needs no first pass to fill it. */
 void sigmax_permutation(uint64_t seed, uint64_t epoch, size_t *order, size_t n)
 {
-    /* The 32-bit counter holds the epoch's low word; the seed's key takes its high word, so that all 64 count. */
-    const uint64_t key = seed ^ (epoch >> 32) * 0x9E3779B97F4A7C15u;
+    const uint64_t key = key_with_high_word(seed, epoch);
     uint64_t pair[2] = {0, 0};
     for (size_t i = 0; i < n; i++) {
         if (i % 2 == 0) random_pair(key, SIGMAX_STREAM_PERMUTATION, (uint32_t)epoch, i / 2, pair);
@@ -150,4 +162,57 @@ void sigmax_permutation(uint64_t seed, uint64_t epoch, size_t *order, size_t n)
         order[i] = order[j];
         order[j] = i;
     }
+}
+
+/* ---- dropout masks ---------------------------------------------------------------------------------------------- */
+
+/*
+ * A row's neurons are taken in groups of 4 * MASK_LANES. Philox's block g * MASK_LANES + lane decides, with its word w,
+ * on neuron w * MASK_LANES + lane of group g: so MASK_LANES blocks are computed side by side, in vectors.
+ */
+enum { MASK_LANES = 16, MASK_GROUP = 4 * MASK_LANES };
+
+/* out[w][lane] = word w of the block whose counter is (first + lane, row, step, use). */
+static void philox_lanes(uint32_t first, uint32_t row, uint32_t step, uint32_t use, uint64_t key,
+                         uint32_t out[4][MASK_LANES])
+{
+    uint32_t *restrict c0 = out[0], *restrict c1 = out[1], *restrict c2 = out[2], *restrict c3 = out[3];
+    uint32_t k0 = (uint32_t)key, k1 = (uint32_t)(key >> 32);
+    for (uint32_t i = 0; i < MASK_LANES; i++) c0[i] = first + i, c1[i] = row, c2[i] = step, c3[i] = use;
+    for (int round = 0; round < 10; round++) {
+        for (int i = 0; i < MASK_LANES; i++) {
+            const uint64_t p0 = (uint64_t)PHILOX_M0 * c0[i], p1 = (uint64_t)PHILOX_M1 * c2[i];
+            c0[i] = (uint32_t)(p1 >> 32) ^ c1[i] ^ k0;
+            c1[i] = (uint32_t)p1;
+            c2[i] = (uint32_t)(p0 >> 32) ^ c3[i] ^ k1;
+            c3[i] = (uint32_t)p0;
+        }
+        k0 += PHILOX_W0;
+        k1 += PHILOX_W1;
+    }
+}
+
+void sigmax_dropout_mask_from(uint64_t seed, uint64_t step, size_t layer, size_t row, double p, size_t first,
+                              uint8_t *keep, size_t n)
+{
+    const uint64_t key = key_with_high_word(seed, step);
+    /* words below it are dropped; NaN drops nothing */
+    const uint64_t threshold = p > 0.0 ? (uint64_t)((p < 1.0 ? p : 1.0) * 0x1p32) : 0;
+    const uint32_t use = SIGMAX_STREAM_DROPOUT + ((uint32_t)layer << 8);
+    for (size_t begin = 0; begin < n; begin += MASK_GROUP) {
+        const uint32_t block = (uint32_t)((first + begin) / MASK_GROUP * MASK_LANES);
+        const size_t left = n - begin < MASK_GROUP ? n - begin : MASK_GROUP;
+        uint32_t words[4][MASK_LANES];
+        uint8_t group[4][MASK_LANES];
+        philox_lanes(block, (uint32_t)row, (uint32_t)step, use, key, words);
+        for (int w = 0; w < 4; w++) {
+            for (int i = 0; i < MASK_LANES; i++) group[w][i] = words[w][i] >= threshold;
+        }
+        memcpy(keep + begin, group, left);
+    }
+}
+
+void sigmax_dropout_mask(uint64_t seed, uint64_t step, size_t layer, size_t row, double p, uint8_t *keep, size_t n)
+{
+    sigmax_dropout_mask_from(seed, step, layer, row, p, 0, keep, n);
 }

@@ -11,7 +11,7 @@
 #include <stdint.h>
 
 /* What a deviate is for; two uses never see the same ones. The numbers are part of what a seed means. */
-enum sigmax_stream { SIGMAX_STREAM_PARAMETERS = 1, SIGMAX_STREAM_PERMUTATION = 2 };
+enum sigmax_stream { SIGMAX_STREAM_PARAMETERS = 1, SIGMAX_STREAM_PERMUTATION = 2, SIGMAX_STREAM_DROPOUT = 3 };
 
 /* 64 uniformly distributed bits; counter separates sequences (an epoch, say) within a stream. */
 uint64_t sigmax_random_bits(uint64_t seed, enum sigmax_stream stream, uint32_t counter, uint64_t index);
@@ -21,5 +21,9 @@ double sigmax_random_uniform(uint64_t seed, enum sigmax_stream stream, uint64_t 
 
 /* Standard normal, by inversion (Wichura 1988, algorithm AS 241, PPND16: about 1e-16 relative). */
 double sigmax_random_normal(uint64_t seed, enum sigmax_stream stream, uint64_t index);
+
+/* sigmax_dropout_mask of sigmax_api.h, for the neurons first ... first + n - 1; first is a multiple of 64. */
+void sigmax_dropout_mask_from(uint64_t seed, uint64_t step, size_t layer, size_t row, double p, size_t first,
+                              uint8_t *keep, size_t n);
 
 #endif

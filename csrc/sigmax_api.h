@@ -24,11 +24,11 @@
  *         }
  *         float *parameters = malloc(sigmax_parameter_count(network) * sizeof *parameters);
  *         if (parameters == NULL) return 1;
- *         sigmax_data data = {X, labels, NULL, 4};
- *         sigmax_training training = {NULL, 4, 2.0, 0.0};             // file order, batches of 4, rate 2, no l2
+ *         sigmax_data data = {.X = X, .labels = labels, .rows = 4};
+ *         sigmax_training training = {.batch_size = 4, .learning_rate = 2.0}; // gradient descent, in this order
  *         status = sigmax_initialize(network, parameters, SIGMAX_LECUN, 1);
  *         for (int epoch = 0; status == SIGMAX_OK && epoch < 2000; epoch++) {
- *             sigmax_progress progress = {0, 0.0, 0, 0};
+ *             sigmax_progress progress = {0, 0.0, 0.0, 0, 0};
  *             status = sigmax_train(network, parameters, &data, &training, &progress, 1);
  *         }
  *         int64_t predicted[4] = {0};
@@ -63,7 +63,8 @@ typedef enum sigmax_status {
     SIGMAX_BAD_ORDER = 6,           /* an entry of order that is no row */
     SIGMAX_BAD_INSTRUCTION_SET = 7, /* SIGMAX_ISA names a set that is unknown, or not available here */
     SIGMAX_DIVERGED = 8,            /* a batch made the cost or a parameter infinite or NaN */
-    SIGMAX_NOT_FINITE = 9           /* X holds an infinity or NaN */
+    SIGMAX_NOT_FINITE = 9,          /* X holds an infinity or NaN */
+    SIGMAX_BAD_SPARSE = 10          /* a sparse row that starts or ends where it cannot, or a column beyond n_0 - 1 */
 } sigmax_status;
 
 /* One English sentence for a status, never NULL; a constant. */
@@ -106,10 +107,12 @@ int sigmax_initialize(const sigmax_network *network, void *parameters, int init,
 
 /* ---- use: X (rows, n_0) real, finite; zero rows are allowed and do nothing -------------------------------------- */
 
-/* probabilities (rows, n_L) real = a_L. Memory beyond the arguments is bounded, whatever the number of rows. After
-   SIGMAX_NOT_FINITE what is written there means nothing. */
-int sigmax_predict_proba(const sigmax_network *network, const void *parameters, const void *X, size_t rows,
-                         void *probabilities);
+/* probabilities (rows, n_L) real = softmax(z_L / temperature), a_L at a temperature of 1; temperature is finite
+   and > 0.
+   Memory beyond the arguments is bounded, whatever the number of rows. After SIGMAX_NOT_FINITE what is written there
+   means nothing. */
+int sigmax_predict_proba(const sigmax_network *network, const void *parameters, double temperature, const void *X,
+                         size_t rows, void *probabilities);
 /* labels (rows): the first largest output of each row. SIGMAX_NOT_FINITE as above. */
 int sigmax_predict(const sigmax_network *network, const void *parameters, const void *X, size_t rows, int64_t *labels);
 /* activations (rows * (n_1 + ... + n_L)) real: a_1 (rows, n_1), then a_2, ..., a_L. */
@@ -118,51 +121,113 @@ int sigmax_activations(const sigmax_network *network, const void *parameters, co
 
 /* ---- data with targets ------------------------------------------------------------------------------------------ */
 
+/* Rows in compressed sparse row form: row i has values[row_start[i]] ... values[row_start[i + 1] - 1], each in its
+   column, and 0 elsewhere. What one column is given more than once is added up. */
+typedef struct sigmax_sparse {
+    const int64_t *row_start; /* (rows + 1), >= 0, never descending */
+    const int32_t *columns;   /* 0 ... n_0 - 1 */
+    const void *values;       /* real */
+} sigmax_sparse;
+
 typedef struct sigmax_data {
-    const void *X;         /* (rows, n_0) real */
-    const int64_t *labels; /* (rows) classes 0 ... n_L - 1, or NULL when targets is given */
-    const void *targets;   /* (rows, n_L) real, entries >= 0 ("soft labels"), or NULL when labels is given */
-    size_t rows;           /* >= 1 */
+    const void *X;               /* (rows, n_0) real, or NULL when sparse is given */
+    const int64_t *labels;       /* (rows) classes 0 ... n_L - 1, or NULL when targets is given */
+    const void *targets;         /* (rows, n_L) real, entries >= 0 ("soft labels"), or NULL when labels is given */
+    size_t rows;                 /* >= 1 */
+    const double *sample_weight; /* (rows) finite, >= 0: s, by which C_x and delta_L of a row are multiplied. NULL: 1.
+                                    Weights with a mean of 1 leave costs and learning rates their meaning. */
+    const sigmax_sparse *sparse; /* instead of X, for sigmax_train alone: each batch is made dense by itself */
 } sigmax_data;
 
-/* *cost = C, the mean over the rows in nats; *n_correct = the number of rows whose first largest output is the class of
-   the row: its label, or the first largest entry of its targets. Either pointer may be NULL.
-   SIGMAX_NOT_FINITE for X. */
-int sigmax_cost(const sigmax_network *network, const void *parameters, const sigmax_data *data, double *cost,
-                size_t *n_correct);
+/* *cost = C = (1/rows) sum_x s C_x in nats, at a temperature as above; *n_correct = the number of rows whose first
+   largest output is the class of the row, its label or the first largest entry of its targets, each row counted s
+   times. Either pointer may be NULL. SIGMAX_NOT_FINITE for X. */
+int sigmax_cost(const sigmax_network *network, const void *parameters, double temperature, const sigmax_data *data,
+                double *cost, double *n_correct);
 
 /*
  * One forward and one backward pass over all rows. activations and deltas hold rows * (n_1 + ... + n_L) reals each,
  * layer after layer: a_l (rows, n_l), delta_l (rows, n_l), one row of delta_l being the error of that example. X is
  * checked: SIGMAX_NOT_FINITE. (sigmax_train does not look: see sigmax_first_non_finite.)
- * gradient is laid out as the parameters: nabla_w_l and nabla_b_l, means over the rows (BP3, BP4). *cost = C.
+ * gradient is laid out as the parameters: nabla_w_l and nabla_b_l, means over the rows (BP3, BP4). *cost = C. Rows are
+ * weighted where there are weights.
  */
 int sigmax_backprop(const sigmax_network *network, const void *parameters, const sigmax_data *data, double *cost,
                     void *activations, void *deltas, void *gradient);
 
 /* ---- training --------------------------------------------------------------------------------------------------- */
 
+/*
+ * What follows the gradient g = dC/dw of a batch, in the form of PyTorch's optimisers; t = 1, 2, ... is the update.
+ *
+ *     SGD        w -= rate g
+ *     MOMENTUM   v = momentum v + g;                  w -= rate v
+ *     NESTEROV   v = momentum v + g;                  w -= rate (g + momentum v)
+ *     RMSPROP    v = rho v + (1 - rho) g^2;           w -= rate g / (sqrt(v) + epsilon)
+ *     ADAM       m = beta1 m + (1 - beta1) g;  v = beta2 v + (1 - beta2) g^2;
+ *                w -= rate (m / (1 - beta1^t)) / (sqrt(v / (1 - beta2^t)) + epsilon)
+ *     ADAMW      w -= rate weight_decay w on weights, then as ADAM
+ *
+ * Before, g is clipped: times clip_norm / (|g| + 1e-6) where that is below 1, |g| being the norm over all parameters.
+ * Then, on weights and never on biases, the penalty's slope is added: g += l2 w + l1 sign(w), sign(0) = 0.
+ */
+typedef enum sigmax_optimizer {
+    SIGMAX_SGD = 0,
+    SIGMAX_MOMENTUM = 1,
+    SIGMAX_NESTEROV = 2,
+    SIGMAX_RMSPROP = 3,
+    SIGMAX_ADAM = 4,
+    SIGMAX_ADAMW = 5
+} sigmax_optimizer;
+
+/* The reals of an optimiser's state, all of them 0 before the first update: none for SGD, v for the next three, and m,
+   then v, for the last two, each laid out as the parameters. SIZE_MAX for an unknown one. */
+size_t sigmax_state_count(const sigmax_network *network, int optimizer);
+
+/* Numbers are finite and >= 0. What the optimiser does not use is not looked at. */
 typedef struct sigmax_training {
-    const size_t *order;  /* (rows) the row to take at each position of the epoch, or NULL for 0, 1, 2, ... */
-    size_t batch_size;    /* >= 1; the last batch of an epoch holds what is left */
-    double learning_rate; /* w -= learning_rate * (mean over the batch of dC/dw + l2 * w) */
-    double l2;            /* on weights, never on biases */
+    const size_t *order;    /* (rows) the row to take at each position of the epoch, or NULL for 0, 1, 2, ... */
+    size_t batch_size;      /* >= 1; the last batch of an epoch holds what is left */
+    double learning_rate;   /* > 0 */
+    double l2, l1;          /* minimised is C + (l2/2) sum w^2 + l1 sum |w|, over weights */
+    double clip_norm;       /* 0: no clipping */
+    double dropout;         /* p < 1: the share of hidden neurons that is left out of a batch */
+    double label_smoothing; /* e < 1: y becomes (1 - e) y + e/n_L sum_j y_j, in the cost as well */
+    uint64_t seed;          /* of the dropout masks */
+    int optimizer;
+    double momentum;     /* < 1 */
+    double beta1, beta2; /* < 1 */
+    double rho;          /* < 1 */
+    double epsilon;
+    double weight_decay;
+    void *state; /* sigmax_state_count() reals, changed with the parameters; NULL where there are none */
 } sigmax_training;
 
 typedef struct sigmax_progress {
     size_t position;  /* positions of the epoch that are done; 0 begins an epoch, rows ends it */
-    double cost;      /* sum of C_x over them, each taken before its batch's update */
-    size_t n_correct; /* how many of them were classified correctly, likewise */
+    double cost;      /* sum of s C_x over them, each taken before its batch's update */
+    double n_correct; /* how many of them were classified correctly, likewise, each counted s times */
     size_t batch;     /* batches done; after SIGMAX_DIVERGED the number of the offending batch, from 0 */
+    uint64_t step;    /* updates done since the state was 0; it goes on from epoch to epoch */
 } sigmax_progress;
 
 /*
- * Mini-batch gradient descent from progress->position on, for n_batches batches or to the end of the epoch. The result
- * does not depend on how an epoch is divided into calls, nor on the number of threads.
- * SIGMAX_DIVERGED: parameters and progress are those from before the offending batch.
+ * Mini-batch training from progress->position on, for n_batches batches or to the end of the epoch. The result does not
+ * depend on how an epoch is divided into calls, nor on the number of threads.
+ *
+ * With dropout, a hidden layer's activation is a mask / (1 - p), where mask is 1 or 0 (sigmax_dropout_mask), in both
+ * passes; BP2 uses the sigmoid from before the mask. Running cost and n_correct are those of the thinned network.
+ *
+ * SIGMAX_DIVERGED: the cost, a parameter or the state became infinite or NaN; parameters, state and progress are those
+ * from before the offending batch.
  */
 int sigmax_train(const sigmax_network *network, void *parameters, const sigmax_data *data,
                  const sigmax_training *training, sigmax_progress *progress, size_t n_batches);
+
+/* keep (n) = 1 for the neurons of hidden layer `layer` >= 1 that stay, 0 for those left out, each with probability p in
+   0 ... 1, for row `row` of the batch of update `step`. Every entry is a function of seed, step, layer, row, p and its
+   index alone, on every platform. */
+void sigmax_dropout_mask(uint64_t seed, uint64_t step, size_t layer, size_t row, double p, uint8_t *keep, size_t n);
 
 /* order (n) = a uniformly random permutation of 0 ... n-1, a function of seed and epoch alone, on every platform. */
 void sigmax_permutation(uint64_t seed, uint64_t epoch, size_t *order, size_t n);

@@ -21,9 +21,11 @@ const char *sigmax_status_text(int status)
     case SIGMAX_BAD_INSTRUCTION_SET:
         return "SIGMAX_ISA names an instruction set that is unknown or not available on this machine";
     case SIGMAX_DIVERGED:
-        return "training diverged: a batch made the cost or a parameter infinite or NaN";
+        return "training diverged: a batch made the cost, a parameter or the optimiser's state infinite or NaN";
     case SIGMAX_NOT_FINITE:
         return "X holds an infinity or NaN";
+    case SIGMAX_BAD_SPARSE:
+        return "a sparse row starts or ends where it cannot, or has a column that the network does not have";
     default:
         return "unknown status";
     }

@@ -5,7 +5,15 @@
 
 #include "network.h"
 
-/* Positions begin ... end of the epoch name rows, and those rows have labels in range. */
+static int sparse_row_is_valid(const sigmax_sparse *sparse, size_t row, int64_t n_in)
+{
+    const int64_t begin = sparse->row_start[row], end = sparse->row_start[row + 1];
+    int outside = begin < 0 || end < begin;
+    for (int64_t i = begin; !outside && i < end; i++) outside = sparse->columns[i] < 0 || sparse->columns[i] >= n_in;
+    return !outside;
+}
+
+/* Positions begin ... end of the epoch name rows, and those rows have inputs and labels in range. */
 static int check_positions(const sigmax_network *network, const sigmax_data *data, const size_t *order, size_t begin,
                            size_t end)
 {
@@ -13,6 +21,12 @@ static int check_positions(const sigmax_network *network, const sigmax_data *dat
         if (order[i] >= data->rows) return SIGMAX_BAD_ORDER;
     }
     const size_t n_classes = network->shape.sizes[network->shape.n_layers];
+    if (data->sparse != NULL) {
+        const int64_t n_in = (int64_t)network->shape.sizes[0];
+        for (size_t i = begin; i < end; i++) {
+            if (!sparse_row_is_valid(data->sparse, order != NULL ? order[i] : i, n_in)) return SIGMAX_BAD_SPARSE;
+        }
+    }
     if (data->labels != NULL && !sigmax_labels_in_range(data->labels, order, begin, end, n_classes))
         return SIGMAX_BAD_LABEL;
     return SIGMAX_OK;
@@ -24,9 +38,31 @@ struct chunk {
     void *parameters;
     const sigmax_data *data;
     const sigmax_training *training;
-    void *workspace, *snapshot; /* snapshot: as many reals as parameters */
+    void *workspace;
+    void *snapshot; /* the parameters, then the state */
+    size_t parameter_bytes, state_bytes;
     struct sigmax_team team;
 };
+
+static void take_snapshot(const struct chunk *chunk)
+{
+    memcpy(chunk->snapshot, chunk->parameters, chunk->parameter_bytes);
+    if (chunk->state_bytes == 0) return;
+    memcpy((char *)chunk->snapshot + chunk->parameter_bytes, chunk->training->state, chunk->state_bytes);
+}
+
+static void go_back_to_snapshot(const struct chunk *chunk)
+{
+    memcpy(chunk->parameters, chunk->snapshot, chunk->parameter_bytes);
+    if (chunk->state_bytes == 0) return;
+    memcpy(chunk->training->state, (char *)chunk->snapshot + chunk->parameter_bytes, chunk->state_bytes);
+}
+
+static int is_finite(const struct chunk *chunk, const void *array, size_t bytes)
+{
+    const size_t n = bytes / chunk->network->real_size;
+    return n == 0 || chunk->network->engine->first_non_finite(array, n) == n;
+}
 
 static int run(const struct chunk *chunk, sigmax_progress *progress, size_t n_batches)
 {
@@ -34,68 +70,146 @@ static int run(const struct chunk *chunk, sigmax_progress *progress, size_t n_ba
     const struct sigmax_shape *const shape = &chunk->network->shape;
     engine->train_batches(shape, chunk->parameters, chunk->data, chunk->training, progress, n_batches, chunk->workspace,
                           &chunk->team);
-    return isfinite(progress->cost)
-           && engine->first_non_finite(chunk->parameters, shape->n_parameters) == shape->n_parameters;
+    return isfinite(progress->cost) && is_finite(chunk, chunk->parameters, chunk->parameter_bytes)
+           && is_finite(chunk, chunk->training->state, chunk->state_bytes);
 }
 
 /*
- * Updates are made in place, and a parameter that is infinite or NaN stays so: one look at the chunk's end tells
- * whether any batch diverged. Only then is the chunk run again from its snapshot, a batch at a time, to find which.
+ * Updates are made in place, and a parameter or a state that is infinite or NaN stays so: one look at the chunk's end
+ * tells whether any batch diverged. Only then is the chunk run again from its snapshot, a batch at a time, to find which.
  */
 static int run_guarded(const struct chunk *chunk, sigmax_progress *progress, size_t n_batches)
 {
-    const size_t bytes = chunk->network->shape.n_parameters * chunk->network->real_size;
     sigmax_progress attempt = *progress;
-    memcpy(chunk->snapshot, chunk->parameters, bytes);
+    take_snapshot(chunk);
     if (run(chunk, &attempt, n_batches)) {
         *progress = attempt;
         return SIGMAX_OK;
     }
-    memcpy(chunk->parameters, chunk->snapshot, bytes);
+    go_back_to_snapshot(chunk);
     for (size_t batch = 0; batch < n_batches; batch++) {
         attempt = *progress;
         if (!run(chunk, &attempt, 1)) {
-            memcpy(chunk->parameters, chunk->snapshot, bytes);
+            go_back_to_snapshot(chunk);
             return SIGMAX_DIVERGED;
         }
-        memcpy(chunk->snapshot, chunk->parameters, bytes);
+        take_snapshot(chunk);
         *progress = attempt;
     }
     return SIGMAX_OK;
 }
 
+/* ---- arguments --------------------------------------------------------------------------------------------------- */
+
+/* The arrays, each laid out as the parameters, that an optimiser's state is made of; SIZE_MAX for an unknown one. */
+static size_t state_arrays(int optimizer)
+{
+    switch (optimizer) {
+    case SIGMAX_SGD:
+        return 0;
+    case SIGMAX_MOMENTUM:
+    case SIGMAX_NESTEROV:
+    case SIGMAX_RMSPROP:
+        return 1;
+    case SIGMAX_ADAM:
+    case SIGMAX_ADAMW:
+        return 2;
+    default:
+        return SIZE_MAX;
+    }
+}
+
+size_t sigmax_state_count(const sigmax_network *network, int optimizer)
+{
+    const size_t arrays = state_arrays(optimizer);
+    size_t count = 0;
+    return sigmax_add_product(&count, arrays, network->shape.n_parameters) ? count : SIZE_MAX;
+}
+
+static int is_at_least_0(double x)
+{
+    return x >= 0.0 && isfinite(x);
+}
+
+static int is_share(double x)
+{
+    return x >= 0.0 && x < 1.0;
+}
+
+/* The numbers of training are in their ranges: those that its optimiser uses. */
+static int is_valid(const sigmax_training *training)
+{
+    int valid = training->batch_size > 0 && training->learning_rate > 0.0 && isfinite(training->learning_rate)
+                && is_at_least_0(training->l2) && is_at_least_0(training->l1) && is_at_least_0(training->clip_norm)
+                && is_share(training->dropout) && is_share(training->label_smoothing);
+    switch (training->optimizer) {
+    case SIGMAX_MOMENTUM:
+    case SIGMAX_NESTEROV:
+        return valid && is_share(training->momentum);
+    case SIGMAX_RMSPROP:
+        return valid && is_share(training->rho) && is_at_least_0(training->epsilon);
+    case SIGMAX_ADAMW:
+        valid = valid && is_at_least_0(training->weight_decay);
+        return valid && is_share(training->beta1) && is_share(training->beta2) && is_at_least_0(training->epsilon);
+    case SIGMAX_ADAM:
+        return valid && is_share(training->beta1) && is_share(training->beta2) && is_at_least_0(training->epsilon);
+    default:
+        return valid && training->optimizer == SIGMAX_SGD;
+    }
+}
+
+static int check_arguments(const sigmax_network *network, const void *parameters, const sigmax_data *data,
+                           const sigmax_training *training, const sigmax_progress *progress)
+{
+    const int status = sigmax_check_data(network, parameters, data);
+    if (status != SIGMAX_OK) return status;
+    if (training == NULL || progress == NULL || progress->position > data->rows || !is_valid(training)
+        || (training->state == NULL && state_arrays(training->optimizer) > 0)) {
+        return SIGMAX_BAD_ARGUMENT;
+    }
+    if (data->sparse != NULL
+        && (data->sparse->row_start == NULL || data->sparse->columns == NULL || data->sparse->values == NULL)) {
+        return SIGMAX_BAD_ARGUMENT;
+    }
+    return SIGMAX_OK;
+}
+
+/* ---- the call ---------------------------------------------------------------------------------------------------- */
+
+static int train(const sigmax_network *network, void *parameters, const sigmax_data *data,
+                 const sigmax_training *training, sigmax_progress *progress, size_t n_batches)
+{
+    const struct sigmax_team team = sigmax_team_of_this_call();
+    struct chunk chunk
+        = {.network = network, .parameters = parameters, .data = data, .training = training, .team = team};
+    size_t bytes = 0;
+    chunk.parameter_bytes = network->shape.n_parameters * network->real_size;
+    if (!sigmax_add_product(&chunk.state_bytes, sigmax_state_count(network, training->optimizer), network->real_size)
+        || !sigmax_add_product(&bytes, 1, chunk.parameter_bytes) || !sigmax_add_product(&bytes, 1, chunk.state_bytes)) {
+        return SIGMAX_TOO_LARGE;
+    }
+    struct sigmax_workspace workspace;
+    const size_t needed = network->engine->train_workspace(&network->shape, training, data->rows, team.n_threads);
+    int status = sigmax_workspace_allocate(&workspace, needed);
+    if (status != SIGMAX_OK) return status;
+    chunk.workspace = workspace.start;
+    chunk.snapshot = malloc(bytes);
+    status = chunk.snapshot == NULL ? SIGMAX_OUT_OF_MEMORY : run_guarded(&chunk, progress, n_batches);
+    free(chunk.snapshot);
+    free(workspace.block);
+    return status;
+}
+
 int sigmax_train(const sigmax_network *network, void *parameters, const sigmax_data *data,
                  const sigmax_training *training, sigmax_progress *progress, size_t n_batches)
 {
-    int status = sigmax_check_data(network, parameters, data);
+    int status = check_arguments(network, parameters, data, training, progress);
     if (status != SIGMAX_OK) return status;
-    if (training == NULL || progress == NULL || training->batch_size == 0 || progress->position > data->rows
-        || !(training->learning_rate > 0.0) || !isfinite(training->learning_rate) || !(training->l2 >= 0.0)
-        || !isfinite(training->l2)) {
-        return SIGMAX_BAD_ARGUMENT;
-    }
     const size_t left = data->rows - progress->position;
     const size_t batches_left = left / training->batch_size + (left % training->batch_size != 0);
     if (n_batches > batches_left) n_batches = batches_left;
     if (n_batches == 0) return SIGMAX_OK;
     const size_t end = n_batches == batches_left ? data->rows : progress->position + n_batches * training->batch_size;
     status = check_positions(network, data, training->order, progress->position, end);
-    if (status != SIGMAX_OK) return status;
-
-    const struct sigmax_shape *const shape = &network->shape;
-    const size_t batch_size = training->batch_size < data->rows ? training->batch_size : data->rows;
-    const struct sigmax_team team = sigmax_team_of_this_call();
-    struct sigmax_workspace workspace;
-    status = sigmax_workspace_allocate(&workspace, network->engine->train_workspace(shape, batch_size, team.n_threads));
-    if (status != SIGMAX_OK) return status;
-    void *const snapshot = malloc(shape->n_parameters * network->real_size);
-    if (snapshot == NULL) {
-        free(workspace.block);
-        return SIGMAX_OUT_OF_MEMORY;
-    }
-    const struct chunk chunk = {network, parameters, data, training, workspace.start, snapshot, team};
-    status = run_guarded(&chunk, progress, n_batches);
-    free(snapshot);
-    free(workspace.block);
-    return status;
+    return status != SIGMAX_OK ? status : train(network, parameters, data, training, progress, n_batches);
 }

@@ -4,6 +4,7 @@ from itertools import pairwise
 
 import numpy as np
 import reference
+from reference_training import flatten
 
 # Around the edges of the tiles of every instruction set: 1, t - 1, t, t + 1, and primes.
 TILE_EDGES = (1, 2, 3, 7, 8, 9, 15, 16, 17, 31, 32, 33, 47, 48, 49, 64, 65, 100, 127, 128, 129, 200)
@@ -24,11 +25,6 @@ def random_data(rng, rows, sizes):
     X = rng.normal(0.0, 1.0, (rows, sizes[0]))
     soft = rng.exponential(1.0, (rows, sizes[-1]))
     return X, rng.integers(0, sizes[-1], rows), soft / soft.sum(axis=1, keepdims=True)
-
-
-def flatten(weights, biases):
-    """One array in the order of Network.parameters: W_1 ... W_L, then b_1 ... b_L."""
-    return np.concatenate([array.ravel() for array in (*weights, *biases)])
 
 
 def reference_parameters(network):

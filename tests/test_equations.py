@@ -250,6 +250,7 @@ def test_l2_on_weights_not_biases(problem, dtype):
         np.testing.assert_array_equal(plain.biases[l], network.biases[l])
 
 
+@pytest.mark.filterwarnings("ignore::sigmax.TrainingWarning")  # this rate leads nowhere, as meant
 @pytest.mark.parametrize("l2", [1e-4, 1e-5])
 def test_a_small_l2_is_not_rounded_away(rng, l2):
     # learning_rate * l2 is about the epsilon of float32, or less; the sum of 4,000 updates is not.

@@ -2,13 +2,13 @@
  * The four equations of backpropagation, a function each, in their order (Nielsen, chapter 2).
  *
  *     BP1   delta_L = a_L sum_j y_j - y                        a_L - y where y sums to 1
- *     BP2   delta_l = (delta_{l+1} W_{l+1}) * a_l * (1 - a_l)
+ *     BP2   delta_l = (delta_{l+1} W_{l+1}) * a_l * (1 - a_l)        a (1 - q a) with dropout
  *     BP3   dC/db_l = (1/n) sum_x delta_l
  *     BP4   dC/dW_l = (1/n) delta_l^T a_{l-1}
  *
- * delta_l is (rows, n_l), one row for each example. BP3 and BP4 write through a struct blend,
- * out = out + (scale * sum over x - decay * out): {1, 1/n} leaves the gradient itself, and the update of gradient
- * descent (update.h) is another choice of the two numbers, with the parameters as out.
+ * delta_l is (rows, n_l), one row for each example, times the weight of that example where there are weights. BP3 and
+ * BP4 write through a struct blend, out = out + (scale * sum over x - decay * out): {1, 1/n} leaves the gradient itself,
+ * and the update of gradient descent (update.h) is another choice of the two numbers, with the parameters as out.
  */
 #ifndef SIGMAX_ENGINE_BACKWARD_H
 #define SIGMAX_ENGINE_BACKWARD_H
@@ -36,12 +36,21 @@ static void bp1_targets(const real *a, const real *y, real *delta, size_t rows, 
     }
 }
 
-/* BP2: delta_l = (delta_{l+1} W_{l+1}) * a_l * (1 - a_l).  delta_next (rows, n_next), w (n_next, n), a, delta (rows,
-   n) */
-static void bp2(const real *delta_next, const real *w, const real *a, real *delta, size_t rows, size_t n, size_t n_next,
-                void *scratch, const struct sigmax_team *team)
+/* BP1 of a weighted row x is s_x times that.  delta (rows, k) */
+static void weigh(real *delta, const double *sample_weight, size_t rows, size_t k)
 {
-    matmul_delta(delta_next, w, a, delta, rows, n, n_next, scratch, team);
+    for (size_t r = 0; r < rows; r++) {
+        const real s = (real)sample_weight[r];
+        for (size_t j = 0; j < k; j++) delta[r * k + j] *= s;
+    }
+}
+
+/* BP2: delta_l = (delta_{l+1} W_{l+1}) * a_l * (1 - q a_l), q being the share that dropout kept, 1 without.
+   delta_next (rows, n_next), w (n_next, n), a, delta (rows, n) */
+static void bp2(const real *delta_next, const real *w, const real *a, real q, real *delta, size_t rows, size_t n,
+                size_t n_next, void *scratch, const struct sigmax_team *team)
+{
+    matmul_delta(delta_next, w, a, q, delta, rows, n, n_next, scratch, team);
 }
 
 /* BP3: nabla_b = nabla_b + (scale sum_x delta - decay nabla_b).  delta (rows, n), nabla_b (n) */
@@ -76,11 +85,11 @@ static void bp4(const real *delta, const real *a, struct blend blend, real *nabl
 
 /*
  * From delta_L (BP1) down to layer 1. into is laid out as the parameters, and may be the parameters: a layer's weights
- * are written after BP2 has read them. activations and deltas as in forward.h; only delta_L is given.
+ * are written after BP2 has read them. activations and deltas as in forward.h; only delta_L is given. q as in bp2.
  */
 static void backward(const struct sigmax_shape *shape, const real *parameters, const real *X, size_t rows,
-                     const real *activations, real *deltas, struct blend weights, struct blend biases, real *into,
-                     void *scratch, const struct sigmax_team *team)
+                     const real *activations, real q, real *deltas, struct blend weights, struct blend biases,
+                     real *into, void *scratch, const struct sigmax_team *team)
 {
     for (size_t l = shape->n_layers; l >= 1; l--) {
         const size_t n = shape->sizes[l], n_prev = shape->sizes[l - 1];
@@ -88,7 +97,7 @@ static void backward(const struct sigmax_shape *shape, const real *parameters, c
         const real *const a_prev = l > 1 ? activations + layer_at(shape, l - 1, rows) : X;
         if (l > 1) {
             real *const delta_prev = deltas + layer_at(shape, l - 1, rows);
-            bp2(delta, parameters + shape->weight_offset[l], a_prev, delta_prev, rows, n_prev, n, scratch, team);
+            bp2(delta, parameters + shape->weight_offset[l], a_prev, q, delta_prev, rows, n_prev, n, scratch, team);
         }
         bp3(delta, biases, into + shape->bias_offset[l], rows, n);
         bp4(delta, a_prev, weights, into + shape->weight_offset[l], rows, n_prev, n, scratch, team);

@@ -67,7 +67,7 @@ static void face_matmul_forward(const void *a, const void *w, const void *b, voi
 static void face_matmul_delta(const void *delta, const void *w, void *out, size_t rows, size_t n_in, size_t n_out,
                               void *scratch, const struct sigmax_team *team)
 {
-    matmul_delta(delta, w, NULL, out, rows, n_in, n_out, scratch, team);
+    matmul_delta(delta, w, NULL, 1, out, rows, n_in, n_out, scratch, team);
 }
 
 static void face_matmul_gradient(const void *delta, const void *a, double scale, void *out, size_t rows, size_t n_in,
@@ -77,11 +77,11 @@ static void face_matmul_gradient(const void *delta, const void *a, double scale,
     matmul_gradient(delta, a, blend, out, rows, n_in, n_out, scratch, team);
 }
 
-static int face_infer(const struct sigmax_shape *shape, const void *parameters, const struct sigmax_data *data,
-                      void *probabilities, int64_t *labels, double *cost, size_t *n_correct, void *workspace,
-                      const struct sigmax_team *team)
+static int face_infer(const struct sigmax_shape *shape, const void *parameters, double temperature,
+                      const struct sigmax_data *data, void *probabilities, int64_t *labels, double *cost,
+                      double *n_correct, void *workspace, const struct sigmax_team *team)
 {
-    return infer(shape, parameters, data, probabilities, labels, cost, n_correct, workspace, team);
+    return infer(shape, parameters, temperature, data, probabilities, labels, cost, n_correct, workspace, team);
 }
 
 static void face_activations(const struct sigmax_shape *shape, const void *parameters, const void *X, size_t rows,

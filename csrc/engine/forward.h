@@ -5,6 +5,8 @@
  *     a_l = sigmoid(z_l)               hidden layers, l < L
  *     a_L = softmax(z_L)
  *
+ * In training, a hidden layer's activation passes through dropout (dropout.h).
+ *
  * Activations lie layer after layer: a_l (rows, n_l) starts at rows * neurons_before[l].
  */
 #ifndef SIGMAX_ENGINE_FORWARD_H
@@ -12,6 +14,7 @@
 
 #include "../engine.h"
 #include "activation.h"
+#include "dropout.h"
 #include "matmul.h"
 #include "real.h"
 
@@ -23,7 +26,7 @@ static inline size_t layer_at(const struct sigmax_shape *shape, size_t l, size_t
 
 /* a_1, ..., a_{L-1}, and z_L in the place of a_L. */
 static void forward_to_z(const struct sigmax_shape *shape, const real *parameters, const real *X, size_t rows,
-                         real *activations, void *scratch, const struct sigmax_team *team)
+                         real *activations, struct dropout dropout, void *scratch, const struct sigmax_team *team)
 {
     const real *a = X;
     for (size_t l = 1; l <= shape->n_layers; l++) {
@@ -32,6 +35,7 @@ static void forward_to_z(const struct sigmax_shape *shape, const real *parameter
         real *const a_l = activations + layer_at(shape, l, rows);
         const int hidden = l < shape->n_layers;
         matmul_forward(a, w, b, a_l, rows, shape->sizes[l - 1], shape->sizes[l], hidden, scratch, team);
+        if (hidden && dropout.p != 0) drop(dropout, l, a_l, rows, shape->sizes[l], team);
         a = a_l;
     }
 }
@@ -41,7 +45,7 @@ static void forward(const struct sigmax_shape *shape, const real *parameters, co
                     real *activations, void *scratch, const struct sigmax_team *team)
 {
     real *const a_L = activations + layer_at(shape, shape->n_layers, rows);
-    forward_to_z(shape, parameters, X, rows, activations, scratch, team);
+    forward_to_z(shape, parameters, X, rows, activations, without_dropout, scratch, team);
     softmax(a_L, a_L, rows, shape->sizes[shape->n_layers]);
 }
 
@@ -65,10 +69,12 @@ static inline size_t is_first_largest(const real *a, size_t k, size_t i)
     return !exceeded;
 }
 
-/* What is known of the rows beside their inputs: labels (rows), or targets (rows, n_L), or neither. */
+/* What is known of the rows beside their inputs: labels (rows), or targets (rows, n_L), or neither; and how much each
+   row counts, or NULL where each counts once. */
 struct truth {
     const int64_t *labels;
     const real *targets;
+    const double *sample_weight;
 };
 
 /* The truth of the rows from `row` on. */
@@ -77,22 +83,25 @@ static inline struct truth truth_from(struct truth y, size_t row, size_t k)
     const struct truth rest = {
         y.labels != NULL ? y.labels + row : NULL,
         y.targets != NULL ? y.targets + row * k : NULL,
+        y.sample_weight != NULL ? y.sample_weight + row : NULL,
     };
     return rest;
 }
 
 /*
  * z_L (rows, k) becomes a_L in place. Adds to *cost the rows' C_x = -sum_i y_i ln a_i, taken from z, in their order,
- * and to *n_correct the number of rows whose first largest output is their class. row_cost (rows) is scratch.
+ * and to *n_correct the number of rows whose first largest output is their class, both times the rows' weights.
+ * row_cost (rows) is scratch.
  */
 static void output_layer(real *z, struct truth y, size_t rows, size_t k, double *row_cost, double *cost,
-                         size_t *n_correct)
+                         double *n_correct)
 {
     softmax_and_cost(z, z, y.labels, y.targets, row_cost, rows, k);
     for (size_t r = 0; r < rows; r++) {
         const size_t label = y.labels != NULL ? (size_t)y.labels[r] : first_largest(y.targets + r * k, k);
-        *cost += row_cost[r];
-        *n_correct += is_first_largest(z + r * k, k, label);
+        const double s = y.sample_weight != NULL ? y.sample_weight[r] : 1;
+        *cost += s * row_cost[r];
+        *n_correct += is_first_largest(z + r * k, k, label) ? s : 0;
     }
 }
 

@@ -25,6 +25,7 @@ struct inference {
     const real *parameters, *X;
     struct truth y;
     size_t rows;
+    double temperature;
     real *probabilities;
     int64_t *labels;
     struct sigmax_team alone; /* a block is one thread's */
@@ -32,7 +33,7 @@ struct inference {
     size_t worker_bytes;
     size_t *block_finite; /* whether the block's inputs are */
     double *block_cost;
-    size_t *block_correct;
+    double *block_correct;
 };
 
 static size_t count_blocks(size_t rows)
@@ -60,8 +61,18 @@ static size_t inference_workspace(const struct sigmax_shape *shape, size_t rows,
     cut(&cutter, smaller(n_threads, blocks), per_worker);
     cut(&cutter, blocks, sizeof(size_t));
     cut(&cutter, blocks, sizeof(double));
-    cut(&cutter, blocks, sizeof(size_t));
+    cut(&cutter, blocks, sizeof(double));
     return cutter.used;
+}
+
+/* z (rows, k) <- (z - max z) / temperature: softmax and cost do not see what is taken from a whole row, and so nothing
+   overflows. */
+static void cool(real *z, double temperature, size_t rows, size_t k)
+{
+    for (size_t r = 0; r < rows; r++, z += k) {
+        const real max = row_max(z, k);
+        for (size_t j = 0; j < k; j++) z[j] = (z[j] - max) / (real)temperature;
+    }
 }
 
 static void infer_block(void *context, size_t index, size_t worker)
@@ -75,8 +86,9 @@ static void infer_block(void *context, size_t index, size_t worker)
     inference_memory(&memory, shape, job->rows, job->worker_memory + worker * job->worker_bytes);
     job->block_finite[index] = first_non_finite(X, rows * shape->sizes[0]) == rows * shape->sizes[0];
     if (!job->block_finite[index]) return;
-    forward_to_z(shape, job->parameters, X, rows, memory.activations, memory.scratch, &job->alone);
+    forward_to_z(shape, job->parameters, X, rows, memory.activations, without_dropout, memory.scratch, &job->alone);
     real *const a_L = memory.activations + layer_at(shape, shape->n_layers, rows);
+    if (job->temperature != 1) cool(a_L, job->temperature, rows, k);
     if (job->y.labels != NULL || job->y.targets != NULL) {
         job->block_cost[index] = 0;
         job->block_correct[index] = 0;
@@ -92,9 +104,9 @@ static void infer_block(void *context, size_t index, size_t worker)
 }
 
 /* Returns whether X is finite; where it is not, the outputs mean nothing. */
-static int infer(const struct sigmax_shape *shape, const real *parameters, const struct sigmax_data *data,
-                 real *probabilities, int64_t *labels, double *cost, size_t *n_correct, void *workspace,
-                 const struct sigmax_team *team)
+static int infer(const struct sigmax_shape *shape, const real *parameters, double temperature,
+                 const struct sigmax_data *data, real *probabilities, int64_t *labels, double *cost, double *n_correct,
+                 void *workspace, const struct sigmax_team *team)
 {
     struct inference_memory memory;
     const size_t blocks = count_blocks(data->rows), n_threads = smaller(team->n_threads, blocks);
@@ -102,8 +114,9 @@ static int infer(const struct sigmax_shape *shape, const real *parameters, const
         .shape = shape,
         .parameters = parameters,
         .X = data->X,
-        .y = {data->labels, data->targets},
+        .y = {data->labels, data->targets, data->sample_weight},
         .rows = data->rows,
+        .temperature = temperature,
         .probabilities = probabilities,
         .labels = labels,
         .alone = {1, team->parallel},
@@ -113,7 +126,7 @@ static int infer(const struct sigmax_shape *shape, const real *parameters, const
     job.worker_memory = cut(&cutter, n_threads, job.worker_bytes);
     job.block_finite = cut(&cutter, blocks, sizeof(size_t));
     job.block_cost = cut(&cutter, blocks, sizeof(double));
-    job.block_correct = cut(&cutter, blocks, sizeof(size_t));
+    job.block_correct = cut(&cutter, blocks, sizeof(double));
     team->parallel(n_threads, blocks, infer_block, &job);
     for (size_t i = 0; i < blocks; i++) {
         if (!job.block_finite[i]) return 0;

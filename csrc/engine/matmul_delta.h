@@ -1,4 +1,4 @@
-/* delta W, and times a (1 - a), which makes it BP2. See matmul.h. */
+/* delta W, and times a (1 - q a), which makes it BP2; q is 1 without dropout (dropout.h). See matmul.h. */
 #ifndef SIGMAX_ENGINE_MATMUL_DELTA_H
 #define SIGMAX_ENGINE_MATMUL_DELTA_H
 
@@ -9,12 +9,13 @@
 
 struct delta_job {
     const real *delta, *w, *a;
+    real q;
     real *out, *panels; /* one panel per worker */
     size_t rows, n_in, n_out;
 };
 
-/* out[i][j] = sum[i][j] a[i][j] (1 - a[i][j]) for j < cols <= width, or sum[i][j] where a is NULL. */
-static INLINE void delta_store(int height, int width, size_t cols, real sum[ROWS][COLS], const real *restrict a,
+/* out[i][j] = sum[i][j] a[i][j] (1 - q a[i][j]) for j < cols <= width, or sum[i][j] where a is NULL. */
+static INLINE void delta_store(int height, int width, size_t cols, real sum[ROWS][COLS], const real *restrict a, real q,
                                real *restrict out, size_t n_in)
 {
     if (a != NULL) {
@@ -22,7 +23,10 @@ static INLINE void delta_store(int height, int width, size_t cols, real sum[ROWS
         for (int i = 0; i < height; i++) {
             LANEWISE
             for (int j = 0; j < width; j++) {
-                if ((size_t)j < cols) sum[i][j] *= sigmoid_prime_of(a[(size_t)i * n_in + (size_t)j]);
+                if ((size_t)j < cols) {
+                    const real a_ij = a[(size_t)i * n_in + (size_t)j];
+                    sum[i][j] *= a_ij * (1 - q * a_ij);
+                }
             }
         }
     }
@@ -44,9 +48,9 @@ static INLINE void delta_tile(int height, int width, const struct delta_job *job
     tile(height, width, n_out, job->delta + row * n_out, n_out, 1, b, b_p, sum);
     const real *const a = job->a == NULL ? NULL : job->a + at;
     if (cols == (size_t)width) {
-        delta_store(height, width, (size_t)width, sum, a, job->out + at, n_in);
+        delta_store(height, width, (size_t)width, sum, a, job->q, job->out + at, n_in);
     } else {
-        delta_store(height, width, cols, sum, a, job->out + at, n_in);
+        delta_store(height, width, cols, sum, a, job->q, job->out + at, n_in);
     }
 }
 
@@ -68,11 +72,11 @@ static void delta_panel(void *context, size_t index, size_t worker)
     }
 }
 
-/* out (rows, n_in) = delta (rows, n_out) w, w (n_out, n_in); times a (1 - a), a (rows, n_in), unless a is NULL. */
-static void matmul_delta(const real *delta, const real *w, const real *a, real *out, size_t rows, size_t n_in,
+/* out (rows, n_in) = delta (rows, n_out) w, w (n_out, n_in); times a (1 - q a), a (rows, n_in), unless a is NULL. */
+static void matmul_delta(const real *delta, const real *w, const real *a, real q, real *out, size_t rows, size_t n_in,
                          size_t n_out, void *scratch, const struct sigmax_team *team)
 {
-    struct delta_job job = {delta, w, a, out, scratch, rows, n_in, n_out};
+    struct delta_job job = {delta, w, a, q, out, scratch, rows, n_in, n_out};
     run_tasks(team, (double)rows * (double)n_in * (double)n_out, count_of(n_in, COLS), delta_panel, &job);
 }
 

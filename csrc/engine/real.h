@@ -5,6 +5,7 @@
 #ifndef SIGMAX_ENGINE_REAL_H
 #define SIGMAX_ENGINE_REAL_H
 
+#include <math.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
@@ -61,6 +62,15 @@ static inline real real_of_bits(real_int i)
     real x;
     memcpy(&x, &i, sizeof x);
     return x;
+}
+
+static inline real square_root(real x)
+{
+#if SIGMAX_REAL_BITS == 32
+    return sqrtf(x);
+#else
+    return sqrt(x);
+#endif
 }
 
 static inline size_t smaller(size_t a, size_t b)

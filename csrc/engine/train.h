@@ -6,6 +6,7 @@
 
 #include "../engine.h"
 #include "backward.h"
+#include "batch.h"
 #include "forward.h"
 #include "update.h"
 #include "workspace.h"
@@ -35,7 +36,7 @@ static size_t backprop_workspace(const struct sigmax_shape *shape, size_t rows, 
 
 /* Output layer and BP1 of a batch whose z_L stands in activations; adds to *cost and *n_correct. */
 static void output_error(const struct sigmax_shape *shape, struct truth y, size_t rows, real *activations, real *deltas,
-                         double *row_cost, double *cost, size_t *n_correct)
+                         double *row_cost, double *cost, double *n_correct)
 {
     const size_t k = shape->sizes[shape->n_layers], at = layer_at(shape, shape->n_layers, rows);
     output_layer(activations + at, y, rows, k, row_cost, cost, n_correct);
@@ -44,6 +45,7 @@ static void output_error(const struct sigmax_shape *shape, struct truth y, size_
     } else {
         bp1_targets(activations + at, y.targets, deltas + at, rows, k);
     }
+    if (y.sample_weight != NULL) weigh(deltas + at, y.sample_weight, rows, k);
 }
 
 static void activations_of(const struct sigmax_shape *shape, const real *parameters, const real *X, size_t rows,
@@ -58,88 +60,89 @@ static void backprop(const struct sigmax_shape *shape, const real *parameters, c
                      double *cost, real *activations, real *deltas, real *gradient, void *workspace,
                      const struct sigmax_team *team)
 {
-    const struct truth y = {data->labels, data->targets};
+    const struct truth y = {data->labels, data->targets, data->sample_weight};
     const struct blend mean = {1, (real)(1.0 / (double)data->rows)};
-    double sum = 0;
-    size_t n_correct = 0;
+    double sum = 0, n_correct = 0;
     struct pass_memory memory;
     pass_memory(&memory, shape, data->rows, team->n_threads, workspace);
-    forward_to_z(shape, parameters, data->X, data->rows, activations, memory.scratch, team);
+    forward_to_z(shape, parameters, data->X, data->rows, activations, without_dropout, memory.scratch, team);
     output_error(shape, y, data->rows, activations, deltas, memory.row_cost, &sum, &n_correct);
-    backward(shape, parameters, data->X, data->rows, activations, deltas, mean, mean, gradient, memory.scratch, team);
+    backward(shape, parameters, data->X, data->rows, activations, 1, deltas, mean, mean, gradient, memory.scratch,
+             team);
     *cost = sum / (double)data->rows;
 }
 
 /* ---- training ---------------------------------------------------------------------------------------------------- */
 
 /* The memory of one mini-batch. */
-struct batch_memory {
-    real *X, *targets;
-    int64_t *labels;
+struct train_memory {
+    struct batch_memory batch;
     real *activations, *deltas;
+    real *gradient;  /* (n_parameters), NULL where the update is fused into BP3 and BP4 */
+    double *squares; /* scratch of the update, likewise */
     double *row_cost;
     void *scratch;
 };
 
-static size_t batch_memory(struct batch_memory *memory, const struct sigmax_shape *shape, size_t rows, size_t n_threads,
-                           void *start)
+static size_t train_memory(struct train_memory *memory, const struct sigmax_shape *shape, size_t rows, int fused,
+                           size_t n_threads, void *start)
 {
     struct cutter cutter = {start, 0};
-    memory->X = cut(&cutter, rows, shape->sizes[0] * sizeof(real));
-    memory->targets = cut(&cutter, rows, shape->sizes[shape->n_layers] * sizeof(real));
-    memory->labels = cut(&cutter, rows, sizeof(int64_t));
+    cut_batch_memory(&memory->batch, shape, rows, &cutter);
     memory->activations = cut(&cutter, rows, shape->n_neurons * sizeof(real));
     memory->deltas = cut(&cutter, rows, shape->n_neurons * sizeof(real));
+    memory->gradient = fused ? NULL : cut(&cutter, shape->n_parameters, sizeof(real));
+    memory->squares = fused ? NULL : cut(&cutter, update_blocks(shape->n_parameters), sizeof(double));
     memory->row_cost = cut(&cutter, rows, sizeof(double));
     memory->scratch = cut(&cutter, network_scratch(shape, rows, n_threads), 1);
     return cutter.used;
 }
 
-static size_t train_workspace(const struct sigmax_shape *shape, size_t batch_size, size_t n_threads)
+static size_t train_workspace(const struct sigmax_shape *shape, const struct sigmax_training *training, size_t rows,
+                              size_t n_threads)
 {
-    struct batch_memory memory;
-    return batch_memory(&memory, shape, batch_size, n_threads, NULL);
+    struct train_memory memory;
+    return train_memory(&memory, shape, smaller(training->batch_size, rows), update_is_fused(training), n_threads,
+                        NULL);
 }
 
-/* The batch's rows, gathered into memory, or in place where they follow each other. */
-static const real *gather(const struct sigmax_shape *shape, const struct sigmax_data *data, const size_t *order,
-                          size_t first, size_t rows, struct batch_memory *memory, struct truth *y)
+/* Update number step + 1, of the rows whose delta_L stands in memory. */
+static void learn(const struct sigmax_shape *shape, real *parameters, const struct sigmax_training *training,
+                  const struct batch *batch, uint64_t step, const struct train_memory *memory,
+                  const struct sigmax_team *team)
 {
-    const size_t n_in = shape->sizes[0], k = shape->sizes[shape->n_layers];
-    const real *const X = data->X, *const targets = data->targets;
-    const struct truth all = {data->labels, targets};
-    if (order == NULL) {
-        *y = truth_from(all, first, k);
-        return X + first * n_in;
+    const size_t m = batch->rows;
+    const real q = (real)(1 - training->dropout);
+    if (update_is_fused(training)) {
+        backward(shape, parameters, batch->X, m, memory->activations, q, memory->deltas,
+                 sgd_weights(training->learning_rate, training->l2, m), sgd_biases(training->learning_rate, m),
+                 parameters, memory->scratch, team);
+    } else {
+        const struct blend mean = {1, (real)(1.0 / (double)m)};
+        backward(shape, parameters, batch->X, m, memory->activations, q, memory->deltas, mean, mean, memory->gradient,
+                 memory->scratch, team);
+        update(shape, training, step + 1, memory->gradient, parameters, memory->squares, team);
     }
-    for (size_t r = 0; r < rows; r++) {
-        const size_t row = order[first + r];
-        memcpy(memory->X + r * n_in, X + row * n_in, n_in * sizeof *X);
-        if (all.labels != NULL) memory->labels[r] = all.labels[row];
-        if (all.targets != NULL) memcpy(memory->targets + r * k, targets + row * k, k * sizeof *targets);
-    }
-    *y = (struct truth){all.labels != NULL ? memory->labels : NULL, all.targets != NULL ? memory->targets : NULL};
-    return memory->X;
 }
 
 static void train_batches(const struct sigmax_shape *shape, real *parameters, const struct sigmax_data *data,
                           const struct sigmax_training *training, struct sigmax_progress *progress, size_t n_batches,
                           void *workspace, const struct sigmax_team *team)
 {
-    struct batch_memory memory;
-    batch_memory(&memory, shape, smaller(training->batch_size, data->rows), team->n_threads, workspace);
+    struct train_memory memory;
+    train_memory(&memory, shape, smaller(training->batch_size, data->rows), update_is_fused(training), team->n_threads,
+                 workspace);
     for (size_t i = 0; i < n_batches; i++) {
         const size_t m = smaller(training->batch_size, data->rows - progress->position);
-        struct truth y;
-        const real *const X = gather(shape, data, training->order, progress->position, m, &memory, &y);
-        forward_to_z(shape, parameters, X, m, memory.activations, memory.scratch, team);
-        output_error(shape, y, m, memory.activations, memory.deltas, memory.row_cost, &progress->cost,
+        const struct batch batch = gather(shape, data, training, progress->position, m, &memory.batch);
+        const struct dropout dropout = {training->dropout, training->seed, progress->step};
+        forward_to_z(shape, parameters, batch.X, m, memory.activations, dropout, memory.scratch, team);
+        output_error(shape, batch.y, m, memory.activations, memory.deltas, memory.row_cost, &progress->cost,
                      &progress->n_correct);
-        backward(shape, parameters, X, m, memory.activations, memory.deltas,
-                 sgd_weights(training->learning_rate, training->l2, m), sgd_biases(training->learning_rate, m),
-                 parameters, memory.scratch, team);
+        learn(shape, parameters, training, &batch, progress->step, &memory, team);
         progress->position += m;
         progress->batch++;
+        progress->step++;
     }
 }
 

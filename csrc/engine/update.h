@@ -1,17 +1,25 @@
 /*
- * The update of gradient descent on C + (l2/2) sum w^2, for the mean over a batch of m examples:
+ * The update: what is done with the gradient g of a batch. The formulas stand in sigmax_api.h beside the names of the
+ * optimisers.
+ *
+ * Plain gradient descent on C + (l2/2) sum w^2 needs no pass of its own. For the mean over a batch of m examples
  *
  *     w <- w - rate ((1/m) sum_x dC_x/dw + l2 w) = w - (rate l2) w - (rate/m) sum_x dC_x/dw
  *     b <- b - rate  (1/m) sum_x dC_x/db
  *
- * Both have the form out = out + (scale * sum over x - decay * out), so BP3 and BP4 write it straight into the
- * parameters, and the gradient itself never travels through memory.
+ * both have the form out = out + (scale * sum over x - decay * out), so BP3 and BP4 write it straight into the
+ * parameters, and the gradient itself never travels through memory. All else reads a gradient laid out as the
+ * parameters, once, in blocks that are each one thread's.
  */
 #ifndef SIGMAX_ENGINE_UPDATE_H
 #define SIGMAX_ENGINE_UPDATE_H
 
+#include <math.h>
+
+#include "../engine.h"
 #include "matmul_gradient.h"
 #include "real.h"
+#include "tile.h"
 
 static struct blend sgd_weights(double rate, double l2, size_t m)
 {
@@ -23,6 +31,209 @@ static struct blend sgd_biases(double rate, size_t m)
 {
     const struct blend blend = {0, (real)(-rate / (double)m)};
     return blend;
+}
+
+/* ---- one step of an optimiser ------------------------------------------------------------------------------------ */
+
+/* The numbers of a step, for the weights or for the biases. */
+struct step {
+    real rate;
+    real clip;             /* the factor of clip_norm */
+    real l2, l1;           /* 0 for biases */
+    real decay;            /* rate * weight_decay; 0 for biases */
+    real momentum;         /* MOMENTUM, NESTEROV */
+    real keep_m, add_m;    /* beta1 and 1 - beta1 */
+    real keep_v, add_v;    /* beta2 and 1 - beta2, or rho and 1 - rho */
+    real m_scale, v_scale; /* 1 / (1 - beta1^t), 1 / sqrt(1 - beta2^t) */
+    real epsilon;
+};
+
+static struct step step_of(const struct sigmax_training *training, uint64_t t, double clip, int weights)
+{
+    const double keep_v = training->optimizer == SIGMAX_RMSPROP ? training->rho : training->beta2;
+    const double rate = training->learning_rate;
+    const struct step step = {
+        .rate = (real)rate,
+        .clip = (real)clip,
+        .l2 = weights ? (real)training->l2 : 0,
+        .l1 = weights ? (real)training->l1 : 0,
+        .decay = weights && training->optimizer == SIGMAX_ADAMW ? (real)(rate * training->weight_decay) : 0,
+        .momentum = (real)training->momentum,
+        .keep_m = (real)training->beta1,
+        .add_m = (real)(1 - training->beta1),
+        .keep_v = (real)keep_v,
+        .add_v = (real)(1 - keep_v),
+        .m_scale = (real)(1 / (1 - pow(training->beta1, (double)t))),
+        .v_scale = (real)(1 / sqrt(1 - pow(training->beta2, (double)t))),
+        .epsilon = (real)training->epsilon,
+    };
+    return step;
+}
+
+/* g + l2 w + l1 sign(w), of a clipped g. */
+static INLINE real slope(struct step s, real g, real w)
+{
+    const real sign = w > 0 ? (real)1 : w < 0 ? (real)-1 : (real)0;
+    return s.clip * g + (s.l2 * w + s.l1 * sign);
+}
+
+static NOINLINE void update_sgd(struct step s, const real *restrict g, real *restrict w, size_t n)
+{
+    for (size_t i = 0; i < n; i++) w[i] -= s.rate * slope(s, g[i], w[i]);
+}
+
+static NOINLINE void update_momentum(struct step s, const real *restrict g, real *restrict v, real *restrict w,
+                                     size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        v[i] = s.momentum * v[i] + slope(s, g[i], w[i]);
+        w[i] -= s.rate * v[i];
+    }
+}
+
+static NOINLINE void update_nesterov(struct step s, const real *restrict g, real *restrict v, real *restrict w,
+                                     size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        const real slope_i = slope(s, g[i], w[i]);
+        v[i] = s.momentum * v[i] + slope_i;
+        w[i] -= s.rate * (slope_i + s.momentum * v[i]);
+    }
+}
+
+static NOINLINE void update_rmsprop(struct step s, const real *restrict g, real *restrict v, real *restrict w, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        const real slope_i = slope(s, g[i], w[i]);
+        v[i] = s.keep_v * v[i] + s.add_v * (slope_i * slope_i);
+        w[i] -= s.rate * slope_i / (square_root(v[i]) + s.epsilon);
+    }
+}
+
+/* decay is 0 for Adam itself. */
+static NOINLINE void update_adam(struct step s, const real *restrict g, real *restrict m, real *restrict v,
+                                 real *restrict w, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        const real slope_i = slope(s, g[i], w[i]);
+        m[i] = s.keep_m * m[i] + s.add_m * slope_i;
+        v[i] = s.keep_v * v[i] + s.add_v * (slope_i * slope_i);
+        const real step = s.rate * (s.m_scale * m[i]) / (s.v_scale * square_root(v[i]) + s.epsilon);
+        w[i] -= s.decay * w[i] + step;
+    }
+}
+
+/* ---- a pass over all parameters ---------------------------------------------------------------------------------- */
+
+enum { UPDATE_BLOCK = 4096 }; /* reals, so that a block of each array stays in the first cache */
+
+struct update_job {
+    int optimizer;
+    struct step weights, biases;
+    const real *gradient;
+    real *parameters, *state;
+    size_t n_weights, n_parameters;
+    double *squares; /* of each block: the sum of its squared slopes */
+};
+
+/* begin ... end - 1 are all weights or all biases. */
+static void update_range(const struct update_job *job, size_t begin, size_t end)
+{
+    const struct step s = begin < job->n_weights ? job->weights : job->biases;
+    const real *const g = job->gradient + begin;
+    real *const w = job->parameters + begin, *const first = job->state + begin,
+                *const second = first + job->n_parameters;
+    const size_t n = end - begin;
+    switch (job->optimizer) {
+    case SIGMAX_MOMENTUM:
+        update_momentum(s, g, first, w, n);
+        break;
+    case SIGMAX_NESTEROV:
+        update_nesterov(s, g, first, w, n);
+        break;
+    case SIGMAX_RMSPROP:
+        update_rmsprop(s, g, first, w, n);
+        break;
+    case SIGMAX_ADAM:
+    case SIGMAX_ADAMW:
+        update_adam(s, g, first, second, w, n);
+        break;
+    default:
+        update_sgd(s, g, w, n);
+    }
+}
+
+static void update_block(void *context, size_t index, size_t worker)
+{
+    const struct update_job *const job = context;
+    const size_t begin = index * UPDATE_BLOCK, end = smaller(begin + UPDATE_BLOCK, job->n_parameters);
+    const size_t middle = begin < job->n_weights ? smaller(end, job->n_weights) : begin;
+    (void)worker;
+    if (begin < middle) update_range(job, begin, middle);
+    if (middle < end) update_range(job, middle, end);
+}
+
+/* The sum of squares of a block, in lanes, so that the order of adding is the same on every instruction set. */
+static void square_block(void *context, size_t index, size_t worker)
+{
+    enum { LANES_OF_SUM = 16 };
+    const struct update_job *const job = context;
+    const size_t begin = index * UPDATE_BLOCK, end = smaller(begin + UPDATE_BLOCK, job->n_parameters);
+    double lanes[LANES_OF_SUM] = {0}, sum = 0;
+    size_t i = begin;
+    (void)worker;
+    for (; i + LANES_OF_SUM <= end; i += LANES_OF_SUM) {
+        LANEWISE
+        for (size_t j = 0; j < LANES_OF_SUM; j++) {
+            const double g = (double)job->gradient[i + j];
+            lanes[j] += g * g;
+        }
+    }
+    for (; i < end; i++) sum += (double)job->gradient[i] * (double)job->gradient[i];
+    for (size_t j = 0; j < LANES_OF_SUM; j++) sum += lanes[j];
+    job->squares[index] = sum;
+}
+
+static size_t update_blocks(size_t n_parameters)
+{
+    return count_of(n_parameters, UPDATE_BLOCK);
+}
+
+/* The factor by which clipping shortens the gradient: 1 where its norm is within clip_norm. */
+static double clipping(struct update_job *job, double clip_norm, const struct sigmax_team *team)
+{
+    const size_t blocks = update_blocks(job->n_parameters);
+    double sum = 0;
+    run_tasks(team, (double)job->n_parameters, blocks, square_block, job);
+    for (size_t i = 0; i < blocks; i++) sum += job->squares[i];
+    const double factor = clip_norm / (sqrt(sum) + 1e-6);
+    return factor > 1 ? 1 : factor;
+}
+
+/* Whether BP3 and BP4 can do the update by themselves. */
+static int update_is_fused(const struct sigmax_training *training)
+{
+    return training->optimizer == SIGMAX_SGD && training->l1 == 0 && training->clip_norm == 0;
+}
+
+/* Update number t = 1, 2, ... with the mean gradient of a batch. squares (update_blocks) is scratch. */
+static void update(const struct sigmax_shape *shape, const struct sigmax_training *training, uint64_t t,
+                   const real *gradient, real *parameters, double *squares, const struct sigmax_team *team)
+{
+    enum { WORK = 16 }; /* of one parameter, in multiplications */
+    struct update_job job = {
+        .optimizer = training->optimizer,
+        .gradient = gradient,
+        .parameters = parameters,
+        .state = training->state,
+        .n_weights = shape->n_weights,
+        .n_parameters = shape->n_parameters,
+        .squares = squares,
+    };
+    const double clip = training->clip_norm == 0 ? 1 : clipping(&job, training->clip_norm, team);
+    job.weights = step_of(training, t, clip, 1);
+    job.biases = step_of(training, t, clip, 0);
+    run_tasks(team, WORK * (double)shape->n_parameters, update_blocks(shape->n_parameters), update_block, &job);
 }
 
 #endif

@@ -34,11 +34,18 @@ class _Lib:
     SIGMAX_BAD_INSTRUCTION_SET: Final[int]
     SIGMAX_DIVERGED: Final[int]
     SIGMAX_NOT_FINITE: Final[int]
+    SIGMAX_BAD_SPARSE: Final[int]
     SIGMAX_FLOAT32: Final[int]
     SIGMAX_FLOAT64: Final[int]
     SIGMAX_LECUN: Final[int]
     SIGMAX_GLOROT: Final[int]
     SIGMAX_LARGE: Final[int]
+    SIGMAX_SGD: Final[int]
+    SIGMAX_MOMENTUM: Final[int]
+    SIGMAX_NESTEROV: Final[int]
+    SIGMAX_RMSPROP: Final[int]
+    SIGMAX_ADAM: Final[int]
+    SIGMAX_ADAMW: Final[int]
 
     def sigmax_status_text(self, status: int, /) -> CData: ...
     def sigmax_network_create(
@@ -54,7 +61,14 @@ class _Lib:
         self, network: CData, parameters: CData, init: int, seed: int, /
     ) -> int: ...
     def sigmax_predict_proba(
-        self, network: CData, parameters: CData, X: CData, rows: int, probabilities: CData, /
+        self,
+        network: CData,
+        parameters: CData,
+        temperature: float,
+        X: CData,
+        rows: int,
+        probabilities: CData,
+        /,
     ) -> int: ...
     def sigmax_predict(
         self, network: CData, parameters: CData, X: CData, rows: int, labels: CData, /
@@ -63,7 +77,14 @@ class _Lib:
         self, network: CData, parameters: CData, X: CData, rows: int, activations: CData, /
     ) -> int: ...
     def sigmax_cost(
-        self, network: CData, parameters: CData, data: CData, cost: CData, n_correct: CData, /
+        self,
+        network: CData,
+        parameters: CData,
+        temperature: float,
+        data: CData,
+        cost: CData,
+        n_correct: CData,
+        /,
     ) -> int: ...
     def sigmax_backprop(
         self,
@@ -76,6 +97,7 @@ class _Lib:
         gradient: CData,
         /,
     ) -> int: ...
+    def sigmax_state_count(self, network: CData, optimizer: int, /) -> int: ...
     def sigmax_train(
         self,
         network: CData,
@@ -86,6 +108,9 @@ class _Lib:
         n_batches: int,
         /,
     ) -> int: ...
+    def sigmax_dropout_mask(
+        self, seed: int, step: int, layer: int, row: int, p: float, keep: CData, n: int, /
+    ) -> None: ...
     def sigmax_permutation(self, seed: int, epoch: int, order: CData, n: int, /) -> None: ...
     def sigmax_exp(self, dtype: int, z: CData, out: CData, n: int, /) -> int: ...
     def sigmax_sigmoid(self, dtype: int, z: CData, out: CData, n: int, /) -> int: ...

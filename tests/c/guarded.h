@@ -3,6 +3,7 @@
 #ifndef SIGMAX_GUARDED_H
 #define SIGMAX_GUARDED_H
 
+#include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -54,13 +54,13 @@ static void end_small(struct small *s)
 
 static sigmax_data labelled(const struct small *s)
 {
-    const sigmax_data data = {s->X, s->labels, NULL, N_ROWS};
+    const sigmax_data data = {.X = s->X, .labels = s->labels, .rows = N_ROWS};
     return data;
 }
 
 static sigmax_data targeted(const struct small *s)
 {
-    const sigmax_data data = {s->X, NULL, s->targets, N_ROWS};
+    const sigmax_data data = {.X = s->X, .targets = s->targets, .rows = N_ROWS};
     return data;
 }
 

@@ -53,9 +53,10 @@ void __wrap_free(void *block)
 
 static struct small s;
 static double out[N_ROWS * N_NEURONS], deltas[N_ROWS * N_NEURONS], gradient[N_PARAMETERS], cost;
+static double state[2 * N_PARAMETERS], ones[N_ROWS];
 static int64_t labels[N_ROWS];
-static size_t n_correct;
-static sigmax_progress progress;
+static double n_correct;
+static sigmax_progress progress, progress_with_all;
 static sigmax_network *network;
 
 static int call_create(void)
@@ -71,7 +72,7 @@ static int call_initialize(void)
 
 static int call_predict_proba(void)
 {
-    return sigmax_predict_proba(s.network, s.parameters, s.X, N_ROWS, out);
+    return sigmax_predict_proba(s.network, s.parameters, 1.0, s.X, N_ROWS, out);
 }
 
 static int call_predict(void)
@@ -87,7 +88,7 @@ static int call_activations(void)
 static int call_cost(void)
 {
     const sigmax_data data = targeted(&s);
-    return sigmax_cost(s.network, s.parameters, &data, &cost, &n_correct);
+    return sigmax_cost(s.network, s.parameters, 2.0, &data, &cost, &n_correct);
 }
 
 static int call_backprop(void)
@@ -99,8 +100,33 @@ static int call_backprop(void)
 static int call_train(void)
 {
     const sigmax_data data = labelled(&s);
-    const sigmax_training training = {s.order, 5, 0.5, 0.0};
+    const sigmax_training training = {.order = s.order, .batch_size = 5, .learning_rate = 0.5};
     return sigmax_train(s.network, s.parameters, &data, &training, &progress, SIZE_MAX);
+}
+
+/* Everything that may need memory of its own. */
+static int call_train_with_all(void)
+{
+    static const int64_t row_start[N_ROWS + 1] = {0, 1, 2, 2, 2};
+    static const int32_t columns[] = {5, 0};
+    const sigmax_sparse sparse = {row_start, columns, s.X};
+    sigmax_data data = targeted(&s);
+    data.X = NULL;
+    data.sparse = &sparse;
+    data.rows = 4;
+    data.sample_weight = ones;
+    const sigmax_training training = {.batch_size = 3,
+                                      .learning_rate = 0.5,
+                                      .l1 = 0.1,
+                                      .clip_norm = 1,
+                                      .dropout = 0.5,
+                                      .label_smoothing = 0.1,
+                                      .optimizer = SIGMAX_ADAM,
+                                      .beta1 = 0.9,
+                                      .beta2 = 0.9,
+                                      .epsilon = 1e-8,
+                                      .state = state};
+    return sigmax_train(s.network, s.parameters, &data, &training, &progress_with_all, SIZE_MAX);
 }
 
 /* ---- the failures ---------------------------------------------------------------------------------------------- */
@@ -109,9 +135,10 @@ static int call_train(void)
 struct memory {
     struct small s;
     double out[N_ROWS * N_NEURONS], deltas[N_ROWS * N_NEURONS], gradient[N_PARAMETERS], cost;
+    double state[2 * N_PARAMETERS];
     int64_t labels[N_ROWS];
-    size_t n_correct;
-    sigmax_progress progress;
+    double n_correct;
+    sigmax_progress progress, progress_with_all;
     sigmax_network *network;
 };
 
@@ -122,10 +149,12 @@ static void remember(struct memory *memory)
     memcpy(memory->out, out, sizeof out);
     memcpy(memory->deltas, deltas, sizeof deltas);
     memcpy(memory->gradient, gradient, sizeof gradient);
+    memcpy(memory->state, state, sizeof state);
     memcpy(memory->labels, labels, sizeof labels);
     memory->cost = cost;
     memory->n_correct = n_correct;
     memory->progress = progress;
+    memory->progress_with_all = progress_with_all;
     memory->network = network;
 }
 
@@ -161,8 +190,11 @@ int main(void)
     for (size_t d = 0; d < 2; d++) {
         begin_small(&s, dtypes[d]);
         memset(&progress, 0, sizeof progress);
+        memset(&progress_with_all, 0, sizeof progress_with_all);
         memset(out, 0, sizeof out);
         memset(gradient, 0, sizeof gradient);
+        memset(state, 0, sizeof state);
+        for (size_t r = 0; r < N_ROWS; r++) ones[r] = 1;
         labels[0] = -1;
         cost = -1;
         network = NULL;
@@ -174,6 +206,7 @@ int main(void)
         test_failures("cost", call_cost, 1);
         test_failures("backprop", call_backprop, 1);
         test_failures("train", call_train, 2);
+        test_failures("train with everything", call_train_with_all, 2);
         sigmax_network_free(network);
         end_small(&s);
         CHECK(blocks == 0, "%ld blocks leaked", blocks);

@@ -13,12 +13,12 @@ static void test_paths_agree(int dtype)
     begin_small(&s, dtype);
     double probabilities[N_ROWS * N_CLASSES], activations[N_ROWS * N_NEURONS], cost;
     int64_t labels[N_ROWS];
-    size_t n_correct, expected_correct = 0;
+    double n_correct, expected_correct = 0;
     const sigmax_data data = labelled(&s);
-    CHECK(sigmax_predict_proba(s.network, s.parameters, s.X, N_ROWS, probabilities) == SIGMAX_OK, "predict_proba");
+    CHECK(sigmax_predict_proba(s.network, s.parameters, 1.0, s.X, N_ROWS, probabilities) == SIGMAX_OK, "predict_proba");
     CHECK(sigmax_predict(s.network, s.parameters, s.X, N_ROWS, labels) == SIGMAX_OK, "predict");
     CHECK(sigmax_activations(s.network, s.parameters, s.X, N_ROWS, activations) == SIGMAX_OK, "activations");
-    CHECK(sigmax_cost(s.network, s.parameters, &data, &cost, &n_correct) == SIGMAX_OK, "cost");
+    CHECK(sigmax_cost(s.network, s.parameters, 1.0, &data, &cost, &n_correct) == SIGMAX_OK, "cost");
     double expected_cost = 0, worst = 0;
     for (size_t r = 0; r < N_ROWS; r++) {
         size_t best = 0;
@@ -36,7 +36,7 @@ static void test_paths_agree(int dtype)
         expected_cost -= log(get(dtype, probabilities, r * N_CLASSES + (size_t)s.labels[r])) / N_ROWS;
     }
     CHECK(worst <= 8 * epsilon_of(dtype), "predict_proba and activations differ by %g", worst);
-    CHECK(n_correct == expected_correct, "%zu, expected %zu", n_correct, expected_correct);
+    CHECK(n_correct == expected_correct, "%g, expected %g", n_correct, expected_correct);
     CHECK(fabs(cost - expected_cost) <= 20 * epsilon_of(dtype) * expected_cost, "%.17g, expected %.17g", cost,
           expected_cost);
     end_small(&s);
@@ -48,19 +48,48 @@ static void test_targets(int dtype)
     struct small s;
     begin_small(&s, dtype);
     double probabilities[N_ROWS * N_CLASSES], by_labels, by_rows, cost, expected = 0;
-    size_t n_by_labels, n_by_rows;
+    double n_by_labels, n_by_rows;
     const sigmax_data labels = labelled(&s), targets = targeted(&s);
-    CHECK(sigmax_predict_proba(s.network, s.parameters, s.X, N_ROWS, probabilities) == SIGMAX_OK, "predict_proba");
-    CHECK(sigmax_cost(s.network, s.parameters, &targets, &cost, NULL) == SIGMAX_OK, "cost of targets");
+    CHECK(sigmax_predict_proba(s.network, s.parameters, 1.0, s.X, N_ROWS, probabilities) == SIGMAX_OK, "predict_proba");
+    CHECK(sigmax_cost(s.network, s.parameters, 1.0, &targets, &cost, NULL) == SIGMAX_OK, "cost of targets");
     for (size_t i = 0; i < N_ROWS * N_CLASSES; i++) {
         expected -= get(dtype, s.targets, i) * log(get(dtype, probabilities, i)) / N_ROWS;
         put(dtype, s.targets, i, s.labels[i / N_CLASSES] == (int64_t)(i % N_CLASSES));
     }
     CHECK(fabs(cost - expected) <= 20 * epsilon_of(dtype) * expected, "%.17g, expected %.17g", cost, expected);
-    CHECK(sigmax_cost(s.network, s.parameters, &labels, &by_labels, &n_by_labels) == SIGMAX_OK, "cost of labels");
-    CHECK(sigmax_cost(s.network, s.parameters, &targets, &by_rows, &n_by_rows) == SIGMAX_OK, "cost of one-hot rows");
+    CHECK(sigmax_cost(s.network, s.parameters, 1.0, &labels, &by_labels, &n_by_labels) == SIGMAX_OK, "cost of labels");
+    CHECK(sigmax_cost(s.network, s.parameters, 1.0, &targets, &by_rows, &n_by_rows) == SIGMAX_OK,
+          "cost of one-hot rows");
     CHECK(fabs(by_labels - by_rows) <= 20 * epsilon_of(dtype) * by_labels && n_by_labels == n_by_rows,
-          "labels %.17g, %zu correct; one-hot rows %.17g, %zu correct", by_labels, n_by_labels, by_rows, n_by_rows);
+          "labels %.17g, %g correct; one-hot rows %.17g, %g correct", by_labels, n_by_labels, by_rows, n_by_rows);
+    end_small(&s);
+}
+
+/* At a temperature T the probabilities are p_i^(1/T) / sum_j p_j^(1/T), p being those at 1, and the cost is theirs. */
+static void test_temperature(int dtype, double temperature)
+{
+    struct small s;
+    begin_small(&s, dtype);
+    double plain[N_ROWS * N_CLASSES], probabilities[N_ROWS * N_CLASSES], cost, n_correct, n_plain, worst = 0;
+    const sigmax_data data = labelled(&s);
+    CHECK(sigmax_predict_proba(s.network, s.parameters, 1.0, s.X, N_ROWS, plain) == SIGMAX_OK, "at 1");
+    CHECK(sigmax_predict_proba(s.network, s.parameters, temperature, s.X, N_ROWS, probabilities) == SIGMAX_OK, "at T");
+    CHECK(sigmax_cost(s.network, s.parameters, 1.0, &data, NULL, &n_plain) == SIGMAX_OK, "cost at 1");
+    CHECK(sigmax_cost(s.network, s.parameters, temperature, &data, &cost, &n_correct) == SIGMAX_OK, "cost at T");
+    double expected_cost = 0;
+    for (size_t r = 0; r < N_ROWS; r++) {
+        double sum = 0;
+        for (size_t j = 0; j < N_CLASSES; j++) sum += pow(get(dtype, plain, r * N_CLASSES + j), 1 / temperature);
+        for (size_t j = 0; j < N_CLASSES; j++) {
+            const double p = pow(get(dtype, plain, r * N_CLASSES + j), 1 / temperature) / sum;
+            worst = fmax(worst, fabs(p - get(dtype, probabilities, r * N_CLASSES + j)));
+            if (s.labels[r] == (int64_t)j) expected_cost -= log(p) / N_ROWS;
+        }
+    }
+    CHECK(worst <= 40 * epsilon_of(dtype) / fmin(1, temperature), "T = %g: off by %g", temperature, worst);
+    CHECK(fabs(cost - expected_cost) <= 100 * epsilon_of(dtype) * expected_cost, "T = %g: %.17g, expected %.17g",
+          temperature, cost, expected_cost);
+    CHECK(n_correct >= n_plain && n_correct <= n_plain, "T = %g: %g correct, %g at 1", temperature, n_correct, n_plain);
     end_small(&s);
 }
 
@@ -76,7 +105,7 @@ static void test_many_rows(int dtype)
     for (size_t i = 0; i < ROWS * N_IN; i++) put(dtype, X, i, get(dtype, s.X, i % (N_ROWS * N_IN)));
     for (int n_threads = 1; n_threads <= 4; n_threads++) {
         sigmax_set_num_threads(n_threads);
-        const int status = sigmax_predict_proba(s.network, s.parameters, X, ROWS, probabilities);
+        const int status = sigmax_predict_proba(s.network, s.parameters, 1.0, X, ROWS, probabilities);
         CHECK(status == SIGMAX_OK, "%s", sigmax_status_text(status));
         if (n_threads == 1) memcpy(first, probabilities, bytes);
         CHECK(memcmp(first, probabilities, bytes) == 0, "%d threads: other bits", n_threads);
@@ -101,18 +130,19 @@ static void test_not_finite(int dtype)
     struct small s;
     begin_small(&s, dtype);
     for (size_t i = 0; i < ROWS * N_IN; i++) put(dtype, X, i, get(dtype, s.X, i % (N_ROWS * N_IN)));
-    const sigmax_data data = {X, labels, NULL, ROWS};
+    const sigmax_data data = {.X = X, .labels = labels, .rows = ROWS};
     double cost = 0;
-    CHECK(sigmax_cost(s.network, s.parameters, &data, &cost, NULL) == SIGMAX_OK && cost > 0, "finite, cost %g", cost);
+    CHECK(sigmax_cost(s.network, s.parameters, 1.0, &data, &cost, NULL) == SIGMAX_OK && cost > 0, "finite, cost %g",
+          cost);
     cost = -1;
     for (size_t at = 0; at < ROWS * N_IN; at += 479) {
         const double kept = get(dtype, X, at);
         put(dtype, X, at, bad[at % 3]);
-        int status = sigmax_predict_proba(s.network, s.parameters, X, ROWS, probabilities);
+        int status = sigmax_predict_proba(s.network, s.parameters, 1.0, X, ROWS, probabilities);
         CHECK(status == SIGMAX_NOT_FINITE, "predict_proba, X[%zu]: %s", at, sigmax_status_text(status));
         status = sigmax_predict(s.network, s.parameters, X, ROWS, answer);
         CHECK(status == SIGMAX_NOT_FINITE, "predict, X[%zu]: %s", at, sigmax_status_text(status));
-        status = sigmax_cost(s.network, s.parameters, &data, &cost, NULL);
+        status = sigmax_cost(s.network, s.parameters, 1.0, &data, &cost, NULL);
         CHECK(status == SIGMAX_NOT_FINITE && cost < 0, "cost, X[%zu]: %s", at, sigmax_status_text(status));
         put(dtype, X, at, kept);
     }
@@ -125,8 +155,8 @@ static void test_zero_rows(int dtype)
     begin_small(&s, dtype);
     double out[1] = {7};
     int64_t label[1] = {7};
-    CHECK(sigmax_predict_proba(s.network, s.parameters, NULL, 0, NULL) == SIGMAX_OK, "predict_proba, no arrays");
-    CHECK(sigmax_predict_proba(s.network, s.parameters, s.X, 0, out) == SIGMAX_OK, "predict_proba");
+    CHECK(sigmax_predict_proba(s.network, s.parameters, 1.0, NULL, 0, NULL) == SIGMAX_OK, "predict_proba, no arrays");
+    CHECK(sigmax_predict_proba(s.network, s.parameters, 1.0, s.X, 0, out) == SIGMAX_OK, "predict_proba");
     CHECK(sigmax_predict(s.network, s.parameters, s.X, 0, label) == SIGMAX_OK, "predict");
     CHECK(sigmax_activations(s.network, s.parameters, s.X, 0, out) == SIGMAX_OK, "activations");
     CHECK(out[0] > 6 && label[0] == 7, "zero rows have written something");
@@ -140,11 +170,19 @@ static void test_refuses(int dtype)
     double out[N_NEURONS];
     int64_t label[1];
     const size_t many = SIZE_MAX / 8;
-    CHECK(sigmax_predict_proba(NULL, s.parameters, s.X, 1, out) == SIGMAX_BAD_ARGUMENT, "network");
-    CHECK(sigmax_predict_proba(s.network, NULL, s.X, 1, out) == SIGMAX_BAD_ARGUMENT, "parameters");
-    CHECK(sigmax_predict_proba(s.network, s.parameters, NULL, 1, out) == SIGMAX_BAD_ARGUMENT, "X");
-    CHECK(sigmax_predict_proba(s.network, s.parameters, s.X, 1, NULL) == SIGMAX_BAD_ARGUMENT, "probabilities");
-    CHECK(sigmax_predict_proba(s.network, s.parameters, s.X, many, out) == SIGMAX_TOO_LARGE, "rows");
+    CHECK(sigmax_predict_proba(NULL, s.parameters, 1.0, s.X, 1, out) == SIGMAX_BAD_ARGUMENT, "network");
+    CHECK(sigmax_predict_proba(s.network, NULL, 1.0, s.X, 1, out) == SIGMAX_BAD_ARGUMENT, "parameters");
+    CHECK(sigmax_predict_proba(s.network, s.parameters, 1.0, NULL, 1, out) == SIGMAX_BAD_ARGUMENT, "X");
+    CHECK(sigmax_predict_proba(s.network, s.parameters, 1.0, s.X, 1, NULL) == SIGMAX_BAD_ARGUMENT, "probabilities");
+    CHECK(sigmax_predict_proba(s.network, s.parameters, 1.0, s.X, many, out) == SIGMAX_TOO_LARGE, "rows");
+    static const double no_temperatures[] = {0.0, -1.0, (double)INFINITY, (double)NAN};
+    for (size_t i = 0; i < 4; i++) {
+        const sigmax_data data = labelled(&s);
+        int status = sigmax_predict_proba(s.network, s.parameters, no_temperatures[i], s.X, 1, out);
+        CHECK(status == SIGMAX_BAD_ARGUMENT, "temperature %g", no_temperatures[i]);
+        status = sigmax_cost(s.network, s.parameters, no_temperatures[i], &data, NULL, NULL);
+        CHECK(status == SIGMAX_BAD_ARGUMENT, "temperature %g", no_temperatures[i]);
+    }
     CHECK(sigmax_predict(NULL, s.parameters, s.X, 1, label) == SIGMAX_BAD_ARGUMENT, "network");
     CHECK(sigmax_predict(s.network, NULL, s.X, 1, label) == SIGMAX_BAD_ARGUMENT, "parameters");
     CHECK(sigmax_predict(s.network, s.parameters, NULL, 1, label) == SIGMAX_BAD_ARGUMENT, "X");
@@ -177,6 +215,7 @@ int main(void)
     for (size_t d = 0; d < 2; d++) {
         test_paths_agree(dtypes[d]);
         test_targets(dtypes[d]);
+        for (double temperature = 0.125; temperature < 100; temperature *= 2) test_temperature(dtypes[d], temperature);
         test_many_rows(dtypes[d]);
         test_not_finite(dtypes[d]);
         test_zero_rows(dtypes[d]);

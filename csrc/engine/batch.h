@@ -1,0 +1,117 @@
+/*
+ * The rows of one mini-batch: used where they lie, or gathered; sparse rows made dense; labels smoothed.
+ *
+ *     y <- (1 - e) y + (e/k) sum_j y_j        label smoothing (Szegedy et al. 2016), k classes
+ */
+#ifndef SIGMAX_ENGINE_BATCH_H
+#define SIGMAX_ENGINE_BATCH_H
+
+#include "../engine.h"
+#include "forward.h"
+#include "workspace.h"
+
+struct batch {
+    const real *X; /* (rows, n_0) */
+    struct truth y;
+    size_t rows;
+};
+
+/* Where a batch is gathered. */
+struct batch_memory {
+    real *X, *targets;
+    int64_t *labels;
+    double *sample_weight;
+};
+
+static void cut_batch_memory(struct batch_memory *memory, const struct sigmax_shape *shape, size_t rows,
+                             struct cutter *cutter)
+{
+    memory->X = cut(cutter, rows, shape->sizes[0] * sizeof(real));
+    memory->targets = cut(cutter, rows, shape->sizes[shape->n_layers] * sizeof(real));
+    memory->labels = cut(cutter, rows, sizeof(int64_t));
+    memory->sample_weight = cut(cutter, rows, sizeof(double));
+}
+
+static inline size_t row_at(const size_t *order, size_t position)
+{
+    return order != NULL ? order[position] : position;
+}
+
+static void make_dense(const struct sigmax_sparse *sparse, size_t row, real *out, size_t n_in)
+{
+    const real *const values = sparse->values;
+    memset(out, 0, n_in * sizeof *out);
+    for (int64_t i = sparse->row_start[row]; i < sparse->row_start[row + 1]; i++) out[sparse->columns[i]] += values[i];
+}
+
+/* The inputs of the rows at positions first ... first + rows - 1. */
+static const real *gather_inputs(const struct sigmax_data *data, const size_t *order, size_t first, size_t rows,
+                                 size_t n_in, real *into)
+{
+    const real *const X = data->X;
+    if (data->sparse != NULL) {
+        for (size_t r = 0; r < rows; r++) make_dense(data->sparse, row_at(order, first + r), into + r * n_in, n_in);
+        return into;
+    }
+    if (order == NULL) return X + first * n_in;
+    for (size_t r = 0; r < rows; r++) memcpy(into + r * n_in, X + order[first + r] * n_in, n_in * sizeof *X);
+    return into;
+}
+
+/* One row of targets (k), from a label or from a row y, smoothed. */
+static void smooth_label(size_t label, double smoothing, real *target, size_t k)
+{
+    for (size_t j = 0; j < k; j++) target[j] = (real)(smoothing / (double)k);
+    target[label] = (real)(1 - smoothing + smoothing / (double)k);
+}
+
+static void smooth_targets(const real *y, double smoothing, real *target, size_t k)
+{
+    double sum = 0;
+    for (size_t j = 0; j < k; j++) sum += (double)y[j];
+    for (size_t j = 0; j < k; j++) target[j] = (real)((1 - smoothing) * (double)y[j] + smoothing / (double)k * sum);
+}
+
+static struct truth gather_truth(const struct sigmax_data *data, const size_t *order, size_t first, size_t rows,
+                                 size_t k, double smoothing, struct batch_memory *memory)
+{
+    const real *const targets = data->targets;
+    const struct truth all = {data->labels, targets, data->sample_weight};
+    if (order == NULL && smoothing == 0) return truth_from(all, first, k);
+    for (size_t r = 0; r < rows; r++) {
+        const size_t row = row_at(order, first + r);
+        if (all.sample_weight != NULL) memory->sample_weight[r] = all.sample_weight[row];
+        if (smoothing != 0 && all.labels != NULL) {
+            smooth_label((size_t)all.labels[row], smoothing, memory->targets + r * k, k);
+        } else if (smoothing != 0) {
+            smooth_targets(targets + row * k, smoothing, memory->targets + r * k, k);
+        } else if (all.labels != NULL) {
+            memory->labels[r] = all.labels[row];
+        } else {
+            memcpy(memory->targets + r * k, targets + row * k, k * sizeof *targets);
+        }
+    }
+    const int labelled = all.labels != NULL && smoothing == 0;
+    const struct truth y = {
+        labelled ? memory->labels : NULL,
+        labelled ? NULL : memory->targets,
+        all.sample_weight != NULL ? memory->sample_weight : NULL,
+    };
+    return y;
+}
+
+/* The batch at positions first ... first + rows - 1 of the epoch. */
+static struct batch gather(const struct sigmax_shape *shape, const struct sigmax_data *data,
+                           const struct sigmax_training *training, size_t first, size_t rows,
+                           struct batch_memory *memory)
+{
+    const size_t n_in = shape->sizes[0], k = shape->sizes[shape->n_layers];
+    const struct batch batch = {
+        gather_inputs(data, training->order, first, rows, n_in, memory->X),
+        gather_truth(data, training->order, first, rows, k, training->label_smoothing, memory),
+        rows,
+    };
+    return batch;
+}
+
+#endif
