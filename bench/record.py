@@ -15,6 +15,17 @@ from sigmax.bench import machine
 PACKAGES = ("torch", "jax", "jaxlib", "scikit-learn", "scipy", "onnxruntime", "matplotlib")
 
 
+def versions() -> dict[str, str]:
+    """Return the version of each package that may take part, as far as it is installed."""
+    found = {}
+    for package in PACKAGES:
+        try:
+            found[package] = importlib.metadata.version(package)
+        except importlib.metadata.PackageNotFoundError:
+            found[package] = "not installed"
+    return found
+
+
 @dataclass
 class Record:
     """The whole of a run; ``parts`` holds the results of each part by its name."""
@@ -31,14 +42,8 @@ class Record:
 
     @classmethod
     def begin(cls, rounds: int, clock: str, mnist: bool, skipped: dict[str, list[str]]) -> Record:
-        versions = {}
-        for package in PACKAGES:
-            try:
-                versions[package] = importlib.metadata.version(package)
-            except importlib.metadata.PackageNotFoundError:
-                versions[package] = "not installed"
         date = datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d %H:%M UTC")
-        return cls(date, machine(), versions, rounds, clock, mnist, skipped)
+        return cls(date, machine(), versions(), rounds, clock, mnist, skipped)
 
     def of(self, part: str, threads: int | None = None) -> list[Result]:
         """Return the results of a part, of one number of threads if given."""

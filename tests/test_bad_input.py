@@ -124,10 +124,10 @@ def test_X_with_masked_entries(network, data):
     refused(network, calls_with_X(network, X, data[1]), (TypeError, ValueError), "X", "mask")
 
 
-def test_X_that_is_sparse(network, data):
+def test_y_that_is_sparse(network, data):
     sparse = pytest.importorskip("scipy.sparse")
-    X = sparse.csr_matrix(data[0])
-    refused(network, calls_with_X(network, X, data[1]), TypeError, "X", "sparse")
+    y = sparse.csr_matrix(np.eye(3)[data[1]])
+    refused(network, calls_with_y(network, data[0], y), TypeError, "y", "sparse", "toarray")
 
 
 @pytest.mark.parametrize("look", LOOKS)

@@ -1,23 +1,19 @@
-"""The `sigmax` command as a user meets it: results, mistakes, pipes and Ctrl-C."""
+"""The `sigmax` command as a user meets it: the demo, a model made, used and measured."""
 
 import csv
 import gzip
 import io
 import os
 import re
-import signal
 import struct
-import subprocess
 import sys
 import time
 
 import numpy as np
 import pytest
 import sigmax
+from command_line import NAMES, fails, run, write_flowers
 from sigmax import cli, files
-
-# Three flowers, told apart by the sum of two lengths.
-NAMES = ("daisy", "rose", "tulip")
 
 
 @pytest.fixture
@@ -31,12 +27,7 @@ def folder(tmp_path, monkeypatch):
 
 @pytest.fixture
 def flowers(folder, rng):
-    """Write flowers.csv of 120 rows; return X and the class numbers."""
-    X = rng.uniform(0, 3, (120, 2)).round(3)
-    y = np.minimum(X.sum(axis=1) // 2, 2).astype(int)
-    lines = [f"{a},{b},{NAMES[k]}\n" for (a, b), k in zip(X.tolist(), y.tolist(), strict=True)]
-    (folder / "flowers.csv").write_text("stem,leaf,kind\n" + "".join(lines))
-    return X, y
+    return write_flowers(folder / "flowers.csv", rng)
 
 
 @pytest.fixture
@@ -44,29 +35,6 @@ def model(flowers):
     """Train model.npz on flowers.csv."""
     assert cli.main(["train", "flowers.csv", "--epochs", "60", "--quiet", "--hidden", "8"]) == 0
     return flowers
-
-
-def fails(capsys, *arguments):
-    """Run the command, which has to fail with one line; return this line."""
-    code = cli.main(list(arguments))
-    error = capsys.readouterr().err
-    assert code == 1
-    assert re.fullmatch(r"sigmax: error: [^\n]+\n", error), error
-    return error
-
-
-def command(*arguments, **options):
-    return [sys.executable, "-m", "sigmax.cli", *arguments]
-
-
-def run(*arguments, **environment):
-    return subprocess.run(
-        command(*arguments),
-        capture_output=True,
-        timeout=60,
-        env={**os.environ, "COLUMNS": "80", **environment},
-        check=False,
-    )
 
 
 # ---- demo --------------------------------------------------------------------------------------
@@ -204,14 +172,17 @@ def test_the_divisor_goes_into_the_first_layer(folder, rng, capsys):
     )
     assert "part of the first layer's weights" in capsys.readouterr().out
     assert cli.main(["train", "images.npz", "--hidden", "4", "--epochs", "1"]) == 0
-    assert "consider --divide 255" in capsys.readouterr().err
+    assert re.search(r"^sigmax: warning: .*--standardize", capsys.readouterr().err)
+    for other in (["--standardize"], ["--nan", "mean"]):
+        assert "one of them" in fails(capsys, "train", "images.npz", "--divide", "9", *other)
 
 
 def test_validation_by_fraction_file_and_test_part(flowers, capsys):
     X, y = flowers
     assert cli.main(["train", "flowers.csv", "--validation-fraction", "0.25"]) == 0
     out = capsys.readouterr().out
-    assert "held out for validation: 30 of them" in out
+    n_held_out = np.floor(0.25 * np.bincount(y) + 0.5).sum()
+    assert f"held out for validation: {n_held_out:.0f} of the rows" in out
     assert re.search(r"^validation +[\d.]+ +[\d.]+ %$", out, re.M)
 
     assert cli.main(["train", "flowers.csv", "--validation", "flowers.csv"]) == 0
@@ -221,7 +192,9 @@ def test_validation_by_fraction_file_and_test_part(flowers, capsys):
 
     np.savez("parts.npz", x_train=X, y_train=y, x_test=X[:9], y_test=y[:9])
     assert cli.main(["train", "parts.npz"]) == 0
-    assert "9 rows for validation" in capsys.readouterr().out
+    out = capsys.readouterr().out
+    assert "9 rows for testing" in out
+    assert re.search(r"^test +[\d.]+ +[\d.]+ %$", out, re.M)
 
 
 def test_pairs_of_files(folder, rng, capsys):
@@ -287,162 +260,3 @@ def test_colours_only_on_a_terminal_that_wants_them(monkeypatch):
     assert Terminal.of(io.StringIO()).bad("x") == "x"
     monkeypatch.setenv("NO_COLOR", "1")
     assert Terminal.of(Screen()).bad("x") == "x"
-
-
-# ---- mistakes ----------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        ("train none.csv", "none.csv: No such file"),
-        ("train .", "Is a directory|Permission denied"),
-        ("train flowers.csv --label-column size", "no column 'size' .* stem, leaf, kind"),
-        ("train flowers.csv --label-column 0", "column 'kind': '(daisy|rose|tulip)' is not"),
-        ("train flowers.csv --no-header", "line 1, column 0: 'stem' is not a number"),
-        ("train flowers.csv --learning-rate nan", "learning_rate is nan"),
-        ("train flowers.csv --epochs -1", "epochs is -1"),
-        ("train flowers.csv --batch-size 0", "batch_size is 0"),
-        ("train flowers.csv -o none/m.npz", "there is no folder"),
-        ("train flowers.csv -o flowers.csv", "would be overwritten"),
-        ("train flowers.csv -o .", "it is a folder"),
-        ("train flowers.csv --validation-labels y.npy", "--validation-labels without"),
-        ("train flowers.csv flowers.csv", "holds its labels itself"),
-        ("train flowers.csv --validation-fraction 0.0001", "holds out none"),
-        ("train empty.csv", "empty.csv: the file is empty"),
-        ("train one.csv", "one.csv: all 2 labels are 'a'"),
-        ("train real.csv", r"real.csv: the label 0\.5 is a number"),
-        ("train ragged.csv", "line 3: 2 fields, where the first row has 3"),
-        ("train bad.npz", "bad.npz: not a sound .npz file"),
-        ("train bad.gz bad.gz", "bad.gz: not an idx file"),
-        ("train flowers.csv --validation one.csv", "one.csv: row 1: the label 'a' is none of"),
-        ("train wide.csv --divide 1e-30", "inf"),
-        ("train tiny.csv --divide 1e-39", "--divide 1e-39: too small for weights of float32"),
-        ("evaluate model.npz one.csv", "one.csv: row 1: the label 'a' is none of the classes"),
-        ("evaluate model.npz wide.csv", "3 features besides .*, where the model takes 2"),
-        ("evaluate none.npz flowers.csv", "none.npz: No such file"),
-        ("predict model.npz flowers.csv", "3 columns, where the model takes 2; .*--label-column"),
-        ("predict flowers.csv flowers.csv", "flowers.csv: not a model file"),
-        ("predict model.npz bare.csv -o none/out.csv", "there is no folder"),
-        ("predict model.npz bare.csv -o bare.csv", "would be overwritten"),
-        ("info flowers.csv", "not a model file"),
-        ("info bad.npz", "truncated or damaged|not a model file"),
-        ("demo --epochs 0", "epochs is 0"),
-    ],
-)
-def test_a_mistake_is_one_line(model, folder, capsys, arguments, message):
-    (folder / "empty.csv").write_text("")
-    (folder / "one.csv").write_text("1,2,a\n3,4,a\n")
-    (folder / "bare.csv").write_text("1,2\n3,4\n")
-    (folder / "real.csv").write_text("1,2,0.5\n3,4,1\n")
-    (folder / "wide.csv").write_text("1,2,3,a\n1e30,4,5,b\n")
-    (folder / "tiny.csv").write_text("1e-39,2e-39,a\n3e-39,1e-39,b\n")
-    (folder / "ragged.csv").write_text("a,b,c\n1,2,x\n1,2\n")
-    (folder / "bad.npz").write_bytes(b"PK\x03\x04 and no more")
-    (folder / "bad.gz").write_bytes(b"neither packed nor an idx file")
-    before = {path.name: path.read_bytes() for path in folder.iterdir()}
-    assert re.search(message, fails(capsys, *arguments.split()))
-    assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
-
-
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        ("", "required: COMMAND"),
-        ("dance", "invalid choice: 'dance'"),
-        ("train", "required: DATA"),
-        ("train a.csv --hidden 0", "'0': sizes such as 30"),
-        ("train a.csv --hidden 3,x", "'3,x': sizes such as 30"),
-        ("train a.csv --divide 0", "'0': a number above 0"),
-        ("train a.csv --divide x", "'x': a number above 0"),
-        ("train a.csv --validation-fraction 1", "'1': a number between 0 and 1"),
-        ("train a.csv --validation-fraction .1 --validation b.csv", "not allowed with"),
-        ("train a.csv --seed -1", "'-1': a whole number from 0|expected one argument"),
-        ("train a.csv --seed 18446744073709551616", "a whole number from 0"),
-        ("train a.csv --dtype float16", "invalid choice: 'float16'"),
-        ("train a.csv --delimiter xy", "'xy': one character"),
-        ("predict m.npz", "required: DATA"),
-    ],
-)
-def test_a_wrong_argument_exits_with_2(folder, capsys, arguments, message):
-    with pytest.raises(SystemExit) as exited:
-        cli.main(arguments.split())
-    assert exited.value.code == 2
-    assert re.fullmatch(rf"sigmax: error: .*({message}).*\n", capsys.readouterr().err)
-
-
-def test_help_and_version(folder, capsys):
-    for arguments in (["--help"], ["train", "--help"], ["predict", "--help"], ["--version"]):
-        with pytest.raises(SystemExit) as exited:
-            cli.main(arguments)
-        assert exited.value.code == 0
-    assert capsys.readouterr().out.endswith(f"sigmax {sigmax.__version__}\n")
-
-
-def test_help_of_training_options_is_that_of_the_library(capsys):
-    from dataclasses import fields
-
-    with pytest.raises(SystemExit):
-        cli.main(["train", "--help"])
-    out = " ".join(capsys.readouterr().out.split())
-    options = [field for field in fields(sigmax.options.FitOptions) if field.name != "progress"]
-    assert len(options) >= 5
-    for field in options:
-        assert f"--{field.name.replace('_', '-')}" in out
-        assert field.metadata["help"].split(";")[0] in out
-
-
-@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full")
-def test_a_full_disk_is_one_line(model):
-    with open("/dev/full", "w") as full:
-        done = subprocess.run(
-            command("predict", "model.npz", "flowers.csv", "--label-column", "-1"),
-            stdout=full,
-            stderr=subprocess.PIPE,
-            timeout=60,
-            check=False,
-        )
-    assert done.returncode == 1
-    assert done.stderr == b"sigmax: error: cannot write: No space left on device\n"
-
-
-def test_errors_of_a_process_have_no_traceback(folder):
-    done = run("train", "none.csv")
-    assert done.returncode == 1
-    assert done.stdout == b""
-    assert done.stderr == b"sigmax: error: none.csv: No such file or directory\n"
-
-
-@pytest.mark.skipif(os.name == "nt", reason="pipes of another kind")
-def test_a_closed_pipe_is_silent(model):
-    np.save("many.npy", np.ones((200_000, 2)))
-    with subprocess.Popen(
-        command("predict", "model.npz", "many.npy"),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-    ) as process:
-        assert process.stdout.readline() == b"label\n"
-        process.stdout.close()
-        assert process.stderr.read() == b""
-        assert process.wait(60) == 141
-
-
-@pytest.mark.skipif(os.name == "nt", reason="signals of another kind")
-def test_ctrl_c_exits_with_130_and_writes_nothing(model, folder):
-    before = {path.name: path.read_bytes() for path in folder.iterdir()}
-    with subprocess.Popen(
-        command("train", "flowers.csv", "--epochs", "100000000"),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        env={**os.environ, "PYTHONUNBUFFERED": "1"},
-    ) as process:
-        try:
-            while not process.stdout.readline().startswith(b"network"):
-                assert process.poll() is None
-            time.sleep(0.3)
-            process.send_signal(signal.SIGINT)
-            assert process.wait(10) == 130
-        finally:
-            process.kill()
-        assert process.stderr.read() == b"sigmax: interrupted: no file was written\n"
-    assert {path.name: path.read_bytes() for path in folder.iterdir()} == before

@@ -9,7 +9,7 @@ import zipfile
 import numpy as np
 import pytest
 from sigmax import data
-from sigmax.data import CsvOptions, read
+from sigmax.data import read
 
 IRIS = "length,width,species\n5.1,3.5,setosa\n4.9,3.0,setosa\n6.2,2.9,virginica\n"
 
@@ -36,117 +36,6 @@ def npy_bytes(array, **options):
     stream = io.BytesIO()
     np.save(stream, array, **options)
     return stream.getvalue()
-
-
-# ---- csv ---------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
-@pytest.mark.parametrize("line_end", ["\n", "\r\n"])
-def test_csv_with_header_and_text_labels(write, delimiter, line_end):
-    text = IRIS.replace(",", delimiter).replace("\n", line_end)
-    dataset = read(write("iris.csv", text))
-    np.testing.assert_array_equal(dataset.X, np.float32([[5.1, 3.5], [4.9, 3.0], [6.2, 2.9]]))
-    assert dataset.X.dtype == np.float32
-    assert dataset.labels.tolist() == ["setosa", "setosa", "virginica"]
-    assert dataset.found == "header, labels in column 'species'"
-
-
-def test_csv_without_header(write):
-    dataset = read(write("a.csv", "1,2,0\n3,4,1\n"), dtype="float64")
-    assert dataset.X.dtype == np.float64
-    assert dataset.X.tolist() == [[1, 2], [3, 4]]
-    assert dataset.labels.tolist() == ["0", "1"]
-    assert dataset.found == "no header, labels in column 2"
-
-
-@pytest.mark.parametrize("column", ["kind", "0", "-3"])
-def test_csv_label_column_by_name_and_position(write, column):
-    path = write("a.csv", "kind,a,b\nx,1,2\ny,3,4\n")
-    dataset = read(path, csv=CsvOptions(column))
-    assert dataset.labels.tolist() == ["x", "y"]
-    assert dataset.X.tolist() == [[1, 2], [3, 4]]
-
-
-def test_csv_without_labels(write):
-    dataset = read(write("a.csv", "a,b\n1,2\n"), csv=CsvOptions(None), labelled=False)
-    assert dataset.labels is None
-    assert dataset.X.tolist() == [[1, 2]]
-
-
-@pytest.mark.parametrize(
-    ("text", "n_rows"),
-    [
-        ("1,2,yes\n3,4,no\n", 2),  # a text label makes no header
-        ("0,1,label\n3,4,7\n5,6,8\n", 2),  # text over a number does
-        ("a,b,c\n3,4,7\n", 1),
-    ],
-)
-def test_csv_header_detection(write, text, n_rows):
-    assert len(read(write("a.csv", text)).X) == n_rows
-
-
-def test_csv_header_can_be_forced(write):
-    path = write("a.csv", "1,2,3\n4,5,6\n7,8,9\n")
-    assert len(read(path, csv=CsvOptions(header=True)).X) == 2
-    assert len(read(path, csv=CsvOptions(header=False)).X) == 3
-    with pytest.raises(ValueError, match=r"line 1, column 0: 'length' is not a number.*--header"):
-        read(write("b.csv", IRIS), csv=CsvOptions(header=False))
-
-
-def test_csv_quotes_byte_order_mark_blank_lines_and_spaces(write):
-    text = '\ufeff"a, x", b ,c\n\n1, 2 ,"yes, sir"\n\n3,4," no"\n'
-    dataset = read(write("a.csv", text))
-    assert dataset.X.tolist() == [[1, 2], [3, 4]]
-    assert dataset.labels.tolist() == ["yes, sir", "no"]
-
-
-def test_csv_wider_than_what_is_sniffed(write, rng):
-    X = rng.integers(0, 1000, (3, 90_000))
-    text = "".join(",".join(map(str, row)) + ",1\n" for row in X.tolist())
-    assert len(text) > 3 * (1 << 18)
-    np.testing.assert_array_equal(read(write("a.csv", text)).X, X.astype(np.float32))
-
-
-@pytest.mark.parametrize(
-    ("text", "options", "message"),
-    [
-        ("", {}, "the file is empty"),
-        ("\n\n", {}, "the file is empty"),
-        ("a,b,c\n", {}, "no rows of data"),
-        ("a,b\n1,x\n2,y\n3\n", {}, "line 4: 1 field, where the first row has 2"),
-        ("a,b\n1,x\n2,y,z\n", {}, "line 3: 3 fields, where the first row has 2"),
-        ("a,b,c\n1,2,x\n1,oops,y\n", {}, "line 3, column 'b': 'oops' is not a number"),
-        ("a,b,c\n1,,x\n", {}, "line 2, column 'b': '' is not a number .*missing values"),
-        ("a,b,c\n1,2,x\n1,nan,y\n", {}, "line 3, column 'b': nan where a finite float32"),
-        ("a,b,c\n1,2,x\n1,1e39,y\n", {}, "line 3, column 'b': inf where a finite float32"),
-        ("a,b,c\n1,2,x\n1,2,\n", {}, "line 3, column 'c': the label is empty"),
-        ("k,a,b\nx,1,2\ny,3,?\n", {"label_column": "k"}, r"line 3, column 'b': '\?' is not"),
-        ("a,b,c\n1,2,x\n", {"label_column": "d"}, "no column 'd' in its first row: a, b, c"),
-        ("a,b,c\n1,2,x\n", {"label_column": "3"}, "no column 3: positions go from 0 to 2"),
-        ("a,b,c\n1,2,x\n", {"label_column": "-4"}, "no column -4"),
-        ("a b\n1 x\n", {}, "one column only .*--delimiter"),
-        (b"a,b\n1,\xe9\n", {}, "not UTF-8 text .byte 0xe9"),
-    ],
-)
-def test_csv_mistakes_name_line_and_column(write, text, options, message):
-    path = write("a.csv", text)
-    with pytest.raises(ValueError, match=message) as caught:
-        read(path, csv=CsvOptions(**options))
-    assert str(path) in str(caught.value)
-
-
-def test_csv_overflow_of_a_sum_is_no_mistake(write):
-    text = "1.5e308,1.5e308,x\n1,2,y\n"
-    assert read(write("a.csv", text), dtype="float64").X[0, 0] == 1.5e308
-
-
-def test_csv_feature_count_is_checked_before_parsing(write):
-    path = write("iris.csv", IRIS)
-    with pytest.raises(ValueError, match=r"3 columns, where the model takes 2; .*--label-column"):
-        read(path, csv=CsvOptions(None), n_features=2, labelled=False)
-    with pytest.raises(ValueError, match=r"2 features besides the label in column 'species', wh"):
-        read(path, n_features=5)
 
 
 # ---- npz, npy, idx -----------------------------------------------------------------------------
@@ -362,29 +251,6 @@ def test_labels_that_are_no_classes():
         data.learn_classes(np.array(["a", "a", "a"]))
     with pytest.raises(ValueError, match="row 3: the label 'c' is none of the classes: a, b"):
         data.number_labels(np.array(["a", "b", "c", "c"]), ("a", "b"))
-
-
-# ---- holding out -------------------------------------------------------------------------------
-
-
-def test_held_out_rows_are_a_share_of_every_class(rng):
-    y = rng.permutation(np.repeat([0, 1, 2, 3], [100, 40, 8, 1]))
-    mask = data.held_out_rows(y, 0.25, seed=1)
-    assert [int(mask[y == k].sum()) for k in range(4)] == [25, 10, 2, 0]
-    assert np.array_equal(mask, data.held_out_rows(y, 0.25, seed=1))
-    assert not np.array_equal(mask, data.held_out_rows(y, 0.25, seed=2))
-    # Rows are drawn, not taken from one end.
-    rows = np.flatnonzero(mask)
-    assert rows.min() < 30
-    assert rows.max() > 118
-
-
-def test_held_out_fraction_must_leave_two_parts():
-    for fraction in (0.0, 1.0, -1, float("nan")):
-        with pytest.raises(ValueError, match="between 0 and 1"):
-            data.held_out_rows(np.array([0, 1]), fraction, seed=0)
-    with pytest.raises(ValueError, match="holds out none"):
-        data.held_out_rows(np.array([0, 1, 1]), 0.1, seed=0)
 
 
 # ---- digits ------------------------------------------------------------------------------------

@@ -1,15 +1,19 @@
 """Model files: the same bits back, and an earlier file replaced as a whole or not at all."""
 
+import base64
 import os
 import stat
 import subprocess
 import sys
+import zlib
 
 import numpy as np
 import pytest
 import sigmax
+from c_library import ARCHIVE, ROOT, make
 from helpers import random_data, randomize, saved_bytes, what_it_holds
 from sigmax import files
+from sigmax.preparation import Preparation
 
 SIZES = (4, 3, 2)
 
@@ -180,3 +184,107 @@ def test_parameters_that_are_not_finite_are_not_saved(network, path, value):
     with pytest.raises(ValueError, match="biases"):
         network.save(path)
     assert not path.exists()
+
+
+# ---- preparation and temperature -----------------------------------------------------------------
+
+WIDE = np.array([[1e6, 2e6, 3e6, 4e6], [-1.0, 0.5, np.nan, 1e-300]])
+PREPARATIONS = {
+    "none": {},
+    "standardized": {"mean": [0.1, -1e30, 5e-324, 7.0], "scale": [1 / 3, 1.0, 1e-12, 9.0]},
+    "filled": {"fill": [0.0, -0.0, 1.5, 2.5]},
+    "both": {"mean": [1e6] * 4, "scale": [1 / 7] * 4, "fill": [1.0, 2.0, 3.0, 4.0]},
+}
+
+
+@pytest.mark.parametrize("temperature", [1.0, 0.1 + 0.2, 1e-3])
+@pytest.mark.parametrize("kind", PREPARATIONS)
+def test_preparation_and_temperature(network, path, kind, temperature):
+    values = PREPARATIONS[kind]
+    network._preparation = Preparation(**values) if values else None
+    network._temperature = temperature
+    network.save(path)
+    loaded = sigmax.Network.load(path)
+    assert what_it_holds(loaded) == what_it_holds(network)
+    assert loaded.temperature == temperature
+    assert (loaded.preparation is None) == (not values)
+    for name in ("mean", "scale", "fill"):
+        kept, given = getattr(loaded.preparation, name, None), values.get(name)
+        assert (kept is None) == (given is None)
+        assert given is None or kept.tobytes() == np.array(given).tobytes()
+    X = WIDE if "fill" in values else WIDE[:1]
+    np.testing.assert_array_equal(loaded.predict_proba(X), network.predict_proba(X))
+
+
+def test_a_model_that_needs_neither_is_a_file_as_before_there_were_any(network, path):
+    network.save(path)
+    with np.load(path, allow_pickle=False) as arrays:
+        assert set(arrays.files) == {
+            "format_version", "sizes", "dtype", "parameters", "seed", "epochs_trained",
+        }  # fmt: skip
+        assert arrays["format_version"] == 1
+
+
+# A file as the first version of this code wrote it, compressed: 2-3-2, parameters 0/7, 1/7, ...
+FIRST_FORMAT = """
+eNoL8GZm0WWAAEWGJRvnr/oPBUIMIgxp+UW5iSXxZalFxZn5eXp5BZWMDAIMHVD1MHqyX6hvQCQjQxlDtXpKanFykbqVgrpN
+poW6joI60ISSosS8+PyilFSQuFtiTnEqULw4I7EgFcjX0NRRqFWgCHAxQt0RgOKX2Ss7t8D8wgn0S3FmVWoxzAszoMpmUMML
+xjqUeoKLCeoOZijNhNVLE7fskUP2UkpJZUEqzEtzoMrm4PVSqDm9YiUN6IYcIM4H4kQgLgFiMyA2wfCWbleHMcxbfEBvFSQW
+JeamlgATHcxvHNAohtHY/ZZGXHQZmlMaX1xQpzNMUvEEokP2EPqS/e1tuSAE5T+y3w7mPoOKv7aH6PoAlf9krwqiJn2Bqvtm
+D+aq/ISq/22fB2b8hepjcIDIMzpA9DM5oIZjHjuPLiwcOUApPjU1hbQ8W0q3PHuJS/51z8qQ1ag++Pnm6jHk8ie1ID85ozge
+6JrMvMHrF1asmdUjV1wY5hd+oF+ScxKLi+PzgCkbnqxXQBWvwJ9lTYnyiBHlpVAeNLsig0ogTgXiYiBWAGJhdZBHGZl0mVGr
+jQ5ohAgh6W0AZ1fMSgRdP6iongEtjTlR9J8B2QwruNG1gYrDOdASD1XbfKDF8MIRXRuouAEVJCDMh6KtDFjsohY+6HpBWQzm
+Uw4UvfuARTcsw6HrAiVr7OHTwMKAJZGj6wclpRXQdMKPot8HmPbQElaANysbSJIdCOcCvWgK5gEATzTD+A==
+"""
+
+
+def test_a_file_of_the_first_format_still_loads(path):
+    path.write_bytes(zlib.decompress(base64.b64decode(FIRST_FORMAT)))
+    stored = files.load(path)
+    network = stored.network
+    assert (network.sizes, network.dtype) == ((2, 3, 2), np.float64)
+    np.testing.assert_array_equal(network.parameters, np.arange(17) / 7)
+    assert (network.seed, network.epochs_trained) == (12345678901234567890, 5)
+    assert (network.preparation, network.temperature) == (None, 1.0)
+    assert stored.class_names == ("no", "yes \u2713")
+
+
+# ---- in C ----------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def predict_model(tmp_path_factory):
+    """Compile the C program that uses a model file."""
+    make(str(ARCHIVE))
+    program = tmp_path_factory.mktemp("c") / "predict_model"
+    source = ROOT / "tests" / "c" / "predict_model.c"
+    compiler = os.environ.get("CC", "cc").split()
+    flags = ["-std=c99", "-Wall", "-Wextra", "-pedantic", f"-I{ROOT / 'csrc'}"]
+    command = [*compiler, *flags, source, "-o", program, ARCHIVE, "-lm", "-lpthread"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""
+    return program
+
+
+def run_in_c(program, path, X):
+    return subprocess.run(
+        [program, path], input=X.tobytes(), capture_output=True, timeout=60, check=False
+    )
+
+
+@pytest.mark.skipif(sys.byteorder != "little", reason="the program is for little-endian machines")
+def test_a_c_program_uses_a_model_file(predict_model, network, path, rng):
+    X = rng.normal(size=(50, 4)).astype(network.dtype)
+    files.save(path, network, class_names=["Katze", "猫"])
+    done = run_in_c(predict_model, path, X)
+    assert done.returncode == 0, done.stderr
+    found = np.frombuffer(done.stdout, network.dtype).reshape(50, 2)
+    np.testing.assert_allclose(found, network.predict_proba(X), rtol=1e-5)
+
+    network._temperature = 2.0
+    network.save(path)
+    assert b"temperature" in run_in_c(predict_model, path, X).stderr
+    network._preparation, network._temperature = Preparation(fill=[0, 0, 0, 0]), 1.0
+    network.save(path)
+    assert b"prepares its input" in run_in_c(predict_model, path, X).stderr

@@ -1,18 +1,21 @@
 """Training: equal to the reference's gradient descent, and everything that surrounds it."""
 
-import os
-import signal
-import threading
-import time
-
 import numpy as np
 import pytest
 import reference
 import sigmax
-from helpers import TOLERANCE, assert_close, flatten, random_data, randomize, reference_parameters
+from helpers import TOLERANCE, assert_close, random_data, randomize, reference_parameters
+from reference_optimizers import new_state
+from reference_random import permutation
+from reference_training import Trained, Training, flatten, train_epoch
 
 SIZES = (8, 11, 6, 3)
 ROWS = 50
+RATES_BY_HAND = {
+    "step": [0.4, 0.4, 0.04, 0.04],
+    "exponential": [0.01, 0.02, 0.01, 0.005],  # after a warm-up of one epoch
+}
+NOT_OF_THE_REFERENCE = ("schedule", "schedule_epochs", "schedule_factor", "warmup_epochs")
 
 
 @pytest.fixture
@@ -26,19 +29,34 @@ def network(dtype, rng):
     return randomize(sigmax.Network(SIZES, dtype=dtype, seed=6), rng)
 
 
-def reference_fit(network, X, y, *, epochs, batch_size, learning_rate, l2=0.0):
-    """The same training by the reference: the parameters, and cost and accuracy of each epoch."""
-    weights, biases = reference_parameters(network)
+def reference_fit(network, X, y, *, epochs, batch_size, shuffle=False, weights=None, **numbers):
+    """The same training by the reference: the parameters, and cost and accuracy of each epoch.
+
+    numbers are those of a reference_training.Training; learning_rate may be a list, of each epoch.
+    """
     X, y = X.astype(np.float64), np.asarray(y)
     rows = reference.one_hot(y, network.sizes[-1]) if y.ndim == 1 else y.astype(np.float64)
+    rates = numbers.pop("learning_rate")
+    rates = rates if isinstance(rates, list) else [rates] * epochs
+    numbers.setdefault("seed", network.seed)
+    optimizer = numbers.setdefault("optimizer", "sgd")
+    state = new_state(optimizer, network.n_parameters)
+    now = Trained(*reference_parameters(network), state, 0, 0.0, 0.0)
     costs, accuracies = [], []
-    for _ in range(epochs):
-        weights, biases, cost, accuracy = reference.sgd_epoch(
-            weights, biases, X, rows, batch_size, learning_rate, l2
+    for epoch in range(epochs):
+        order = permutation(network.seed, network.epochs_trained + epoch, len(X))
+        now = train_epoch(
+            now._replace(cost=0.0, n_correct=0.0),
+            X,
+            rows,
+            Training(learning_rate=rates[epoch], **numbers),
+            batch_size,
+            order if shuffle else None,
+            None if weights is None else weights / weights.mean(),
         )
-        costs.append(cost)
-        accuracies.append(accuracy)
-    return flatten(weights, biases), costs, accuracies
+        costs.append(now.cost / len(X))
+        accuracies.append(now.n_correct / len(X))
+    return flatten(now.weights, now.biases), costs, accuracies
 
 
 # ---- the same as the reference -------------------------------------------------------------------
@@ -63,6 +81,70 @@ def test_fit_is_the_references_gradient_descent(
     assert_close(history.cost, costs, 10 * TOLERANCE[dtype])
     assert history.accuracy == pytest.approx(accuracies, rel=1e-12)
     assert np.abs(network.parameters - before).max() > 1e-3
+
+
+EVERY_OPTION = {
+    "shuffle": {"shuffle": True},
+    "momentum": {"optimizer": "momentum", "learning_rate": 0.05},
+    "other momentum": {"optimizer": "momentum", "learning_rate": 0.05, "momentum": 0.6},
+    "nesterov": {"optimizer": "nesterov", "learning_rate": 0.05, "momentum": 0.8},
+    "rmsprop": {"optimizer": "rmsprop", "learning_rate": 0.01, "rho": 0.9, "epsilon": 1e-3},
+    "adam": {"optimizer": "adam", "learning_rate": 0.01},
+    "other adam": {
+        "optimizer": "adam", "learning_rate": 0.01, "beta1": 0.8, "beta2": 0.9, "epsilon": 1e-3
+    },
+    "adamw": {"optimizer": "adamw", "learning_rate": 0.01, "weight_decay": 0.3, "beta1": 0.7},
+    "l1": {"l1": 0.01},
+    "clip_norm": {"clip_norm": 0.05},
+    "dropout": {"dropout": 0.4},
+    "label_smoothing": {"label_smoothing": 0.2},
+    "weights": {"sample_weight": True},
+    "step": {"schedule": "step", "schedule_epochs": 2, "learning_rate": 0.4},
+    "all together": {
+        "shuffle": True, "optimizer": "adamw", "learning_rate": 0.02, "weight_decay": 0.1,
+        "l1": 0.003, "l2": 0.01, "clip_norm": 0.3, "dropout": 0.2, "label_smoothing": 0.1,
+        "sample_weight": True, "schedule": "exponential", "schedule_factor": 0.5,
+        "warmup_epochs": 1,
+    },
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", EVERY_OPTION)
+@pytest.mark.parametrize("targets", ["labels", "soft"])
+def test_every_option_is_the_references(network, data, rng, dtype, name, targets):
+    X, labels, soft = data
+    y = labels if targets == "labels" else soft
+    options = {"epochs": 4, "batch_size": 8, "learning_rate": 0.3, "shuffle": False}
+    options |= EVERY_OPTION[name]
+    weights = rng.uniform(0.0, 2.0, ROWS) if options.pop("sample_weight", False) else None
+    numbers = {k: v for k, v in options.items() if k not in NOT_OF_THE_REFERENCE}
+    if "schedule" in options:
+        numbers["learning_rate"] = RATES_BY_HAND[options["schedule"]]
+    plain, _, _ = reference_fit(
+        network, X, y, epochs=4, batch_size=8, learning_rate=0.3, shuffle=False
+    )
+    expected, costs, accuracies = reference_fit(network, X, y, weights=weights, **numbers)
+
+    history = network.fit(X, y, sample_weight=weights, **options)
+
+    assert_close(network.parameters, expected, 50 * TOLERANCE[dtype])
+    assert_close(history.cost, costs, 50 * TOLERANCE[dtype])
+    assert history.accuracy == pytest.approx(accuracies, rel=1e-12)
+    assert np.abs(expected - plain).max() > 1e-3, "the option made no difference"
+
+
+def test_dropout_of_a_second_fit_has_masks_of_its_own(network, data):
+    # Updates count from 0 in each fit; with the same seed the masks would come again.
+    X, labels, _ = data
+    options = {"epochs": 2, "batch_size": 10, "dropout": 0.5}
+    numbers = {"learning_rate": 0.5, "shuffle": True, **options}
+    network.fit(X, labels, **options)
+    same, _, _ = reference_fit(network, X, labels, **numbers)
+    seed = (network.seed + 2 * 0x9E3779B97F4A7C15) % 2**64
+    own, _, _ = reference_fit(network, X, labels, seed=seed, **numbers)
+    network.fit(X, labels, **options)
+    assert_close(network.parameters, own, 1e-4)
+    assert np.abs(own - same).max() > 1e-2
 
 
 @pytest.mark.parametrize("sizes", [(5, 2), (1, 1, 2), (130, 65, 33, 17, 10)], ids=str)
@@ -96,7 +178,7 @@ def test_long_fit_in_chunks_is_the_references(rng):
     # So many updates that Python divides the epoch into several calls.
     sizes = (4, 3, 2)
     network = randomize(sigmax.Network(sizes, dtype="float64", seed=0), rng)
-    X, labels, _ = random_data(rng, 6_000, sizes)
+    X, labels, _ = random_data(rng, 3_000, sizes)
     options = {"epochs": 1, "batch_size": 1, "learning_rate": 0.01}
     expected, costs, accuracies = reference_fit(network, X, labels, **options)
     history = network.fit(X, labels, shuffle=False, **options)
@@ -236,6 +318,8 @@ def test_a_second_fit_goes_on(network, data):
 
 def test_no_epochs_change_nothing(network, data):
     X, labels, _ = data
+    assert network.fit(X, labels, epochs=0, standardize=True, X_val=X, y_val=labels).epochs == 0
+    assert network.preparation is None
     before = network.parameters.copy()
     other = network.copy()
     history = network.fit(X, labels, epochs=0)
@@ -272,115 +356,6 @@ def test_no_progress_draws_nothing(network, data, capsys):
     X, labels, _ = data
     network.fit(X, labels, epochs=3)
     assert capsys.readouterr() == ("", "")
-
-
-# ---- divergence ----------------------------------------------------------------------------------
-
-
-def diverging_problem(dtype):
-    """Softmax regression on 40 rows in batches of 5; batch 5 holds two equal, huge rows.
-
-    They are of two classes, so one of them is wrong and makes W huge in epoch 0. In epoch 1 every z
-    is finite up to that batch, and there W times the rows overflows.
-    """
-    rng = np.random.default_rng(1)
-    X = rng.normal(0.0, 1.0, (40, 3)).astype(dtype)
-    labels = rng.integers(0, 4, 40)
-    X[27] = X[28] = {"float32": 1e30, "float64": 1e200}[dtype]
-    labels[27], labels[28] = 0, 1
-    return X, labels
-
-
-def test_divergence_names_epoch_and_batch_and_keeps_the_parameters_before(instruction_set, dtype):
-    X, labels = diverging_problem(dtype)
-    options = {"batch_size": 5, "learning_rate": 0.5, "shuffle": False}
-    network = sigmax.Network([3, 4], dtype=dtype, seed=1)
-    with pytest.raises(sigmax.DivergedError) as caught:
-        network.fit(X, labels, epochs=9, **options)
-    assert (caught.value.epoch, caught.value.batch) == (1, 5)
-    assert "epoch 1" in str(caught.value) and "batch 5" in str(caught.value)
-
-    stopped = sigmax.Network([3, 4], dtype=dtype, seed=1)
-    stopped.fit(X, labels, epochs=1, **options)
-    stopped.fit(X[:25], labels[:25], epochs=1, **options)
-    assert np.isfinite(network.parameters).all()
-    np.testing.assert_array_equal(network.parameters, stopped.parameters)
-
-
-def test_divergence_of_the_first_batch_changes_nothing(dtype):
-    network = sigmax.Network([2, 2], dtype=dtype, seed=1)
-    before = network.parameters.copy()
-    huge = {"float32": 1e38, "float64": 1e308}[dtype]
-    X = np.full((4, 2), huge / 4, dtype)
-    with pytest.raises(sigmax.DivergedError) as caught:
-        network.fit(X, [0, 1, 1, 1], epochs=1, batch_size=4, learning_rate=1e6)
-    assert (caught.value.epoch, caught.value.batch) == (0, 0)
-    np.testing.assert_array_equal(network.parameters, before)
-
-
-def test_divergence_late_in_a_long_chunk_keeps_the_parameters_before(dtype):
-    # The offending batch lies deep inside one C call, which has to be undone just so far.
-    rng = np.random.default_rng(2)
-    rows, bad = 3000, 2345
-    X = rng.normal(0.0, 1.0, (rows, 4)).astype(dtype)
-    X[bad - 1] = X[bad] = {"float32": 1e30, "float64": 1e200}[dtype]
-    labels = rng.integers(0, 3, rows)
-    network = sigmax.Network([4, 3], dtype=dtype, seed=1)
-    stopped = network.copy()
-    options = {"epochs": 1, "batch_size": 1, "learning_rate": 0.05, "shuffle": False}
-    stopped.fit(X[: bad - 1], labels[: bad - 1], **options)
-    # A wrong label makes W huge at row bad - 1, and W times the same row then overflows.
-    labels[bad - 1] = (stopped.predict(X[bad : bad + 1])[0] + 1) % 3
-    with pytest.raises(sigmax.DivergedError) as caught:
-        network.fit(X, labels, **options)
-    assert (caught.value.epoch, caught.value.batch) == (0, bad)
-    stopped.fit(X[bad - 1 : bad], labels[bad - 1 : bad], **options)
-    np.testing.assert_array_equal(network.parameters, stopped.parameters)
-
-
-def test_a_network_that_diverged_can_still_be_used(dtype):
-    X, labels = diverging_problem(dtype)
-    network = sigmax.Network([3, 4], dtype=dtype, seed=1)
-    with pytest.raises(sigmax.DivergedError):
-        network.fit(X, labels, epochs=9, batch_size=5, shuffle=False)
-    assert np.isfinite(network.predict_proba(X[:20])).all()
-    network.weights[0][:] = 0
-    network.biases[0][:] = 0
-    network.fit(X[:20], labels[:20], epochs=2)
-    assert np.isfinite(network.parameters).all()
-
-
-# ---- Ctrl-C --------------------------------------------------------------------------------------
-
-
-@pytest.mark.skipif(os.name == "nt", reason="sends a signal to itself")
-@pytest.mark.parametrize("rows", [30, 20_000], ids=["short epochs", "long epochs"])
-def test_keyboard_interrupt_leaves_a_usable_network(rng, rows):
-    X, labels, _ = random_data(rng, rows, (50, 3))
-    network = sigmax.Network([50, 60, 3], seed=1)
-    sent = []
-
-    def interrupt():
-        sent.append(time.perf_counter())
-        os.kill(os.getpid(), signal.SIGINT)
-
-    timer = threading.Timer(0.4, interrupt)
-    timer.start()
-    try:
-        with pytest.raises(KeyboardInterrupt):
-            network.fit(X, labels, epochs=10**6, learning_rate=0.01)
-        waited = time.perf_counter() - sent[0]
-    finally:
-        timer.cancel()
-        timer.join()
-    assert waited < 2.0  # 0.2 s by design; the rest is for busy machines
-    assert np.isfinite(network.parameters).all()
-    kept = network.parameters.copy()
-    time.sleep(0.1)  # nothing goes on in the background
-    np.testing.assert_array_equal(network.parameters, kept)
-    network.fit(X[:30], labels[:30], epochs=1)
-    assert (network.parameters != kept).any()
-    assert network.predict(X).shape == (rows,)
 
 
 # ---- the real thing ------------------------------------------------------------------------------

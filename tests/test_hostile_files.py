@@ -233,6 +233,40 @@ def test_lies_in_the_arrays(network, path, name, value):
     assert name in message or (name == "sizes" and "parameters" in message)
 
 
+ONES = np.ones(4)
+NOT_FINITE = np.array([1.0, np.nan, 1.0, 1.0])
+ADDED_LIES = [
+    ({"temperature": np.float64(0)}, "temperature"),
+    ({"temperature": np.float64(-1)}, "temperature"),
+    ({"temperature": np.float64("nan")}, "temperature"),
+    ({"temperature": np.float64("inf")}, "temperature"),
+    ({"temperature": np.float32(1)}, "temperature"),
+    ({"temperature": np.ones(1)}, "temperature"),
+    ({"preparation_mean": ONES}, "mean and scale"),
+    ({"preparation_scale": ONES}, "mean and scale"),
+    ({"preparation_mean": ONES, "preparation_scale": ONES[:3]}, "lengths"),
+    ({"preparation_mean": ONES, "preparation_scale": 0 * ONES}, "scale"),
+    ({"preparation_mean": ONES, "preparation_scale": -ONES}, "scale"),
+    ({"preparation_mean": ONES, "preparation_scale": NOT_FINITE}, "scale"),
+    ({"preparation_mean": NOT_FINITE, "preparation_scale": ONES}, "mean"),
+    ({"preparation_fill": NOT_FINITE}, "fill"),
+    ({"preparation_fill": np.ones(5)}, "5 columns"),
+    ({"preparation_fill": np.ones(0)}, "preparation"),
+    ({"preparation_fill": np.ones((4, 1))}, "preparation_fill"),
+    ({"preparation_fill": np.ones(4, np.float32)}, "preparation_fill"),
+    ({"preparation_fill": np.array(["1", "2", "3", "4"])}, "preparation_fill"),
+    ({"preparation": ONES}, "preparation"),
+]
+
+
+@pytest.mark.parametrize(("change", "word"), ADDED_LIES, ids=lambda x: str(x)[:40])
+def test_lies_in_the_arrays_that_need_not_be_there(network, path, change, word):
+    rewrite(path, network, change)
+    message = refused(path)
+    assert word in message
+    assert path.name in message
+
+
 def test_parameters_of_the_other_precision(network, path):
     other = {"float32": np.float64, "float64": np.float32}[network.dtype.name]
     rewrite(path, network, {"parameters": network.parameters.astype(other)})

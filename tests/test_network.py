@@ -127,7 +127,10 @@ def test_repr_says_what_it_is(network, dtype):
     assert "6, 7, 5, 3" in text and dtype in text
 
 
-@pytest.mark.parametrize("attribute", ["sizes", "dtype", "n_parameters", "parameters", "weights"])
+@pytest.mark.parametrize(
+    "attribute",
+    ["sizes", "dtype", "n_parameters", "parameters", "weights", "preparation", "temperature"],
+)
 def test_attributes_cannot_be_replaced(network, attribute):
     with pytest.raises(AttributeError):
         setattr(network, attribute, getattr(network, attribute))
@@ -418,8 +421,8 @@ def test_show_config_names_what_matters(capsys):
 
 def test_import_is_light():
     done = run_python(
-        "import sys, sigmax; print(*(m for m in ('tqdm', 'sklearn', 'matplotlib', 'pandas',"
-        " 'importlib.metadata') if m in sys.modules))"
+        "import sys, sigmax; print(*(m for m in ('tqdm', 'scipy', 'sklearn', 'matplotlib',"
+        " 'pandas', 'importlib.metadata') if m in sys.modules))"
     )
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip() == ""

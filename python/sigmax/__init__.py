@@ -8,8 +8,11 @@ Examples
 >>> network.predict(X)
 """
 
-from sigmax._errors import DivergedError, FileFormatError, SigmaxError
+from typing import TYPE_CHECKING, Any
+
+from sigmax._errors import DivergedError, FileFormatError, SigmaxError, TrainingWarning
 from sigmax._instruction_sets import instruction_sets
+from sigmax.calibration import Calibration
 from sigmax.config import (
     get_num_threads,
     num_threads,
@@ -25,18 +28,25 @@ from sigmax.functions import (
     softmax_jacobian,
 )
 from sigmax.gradient import Backprop
+from sigmax.history import History
 from sigmax.network import Network
 from sigmax.options import FitOptions
-from sigmax.training import History
+from sigmax.preparation import Preparation
+
+if TYPE_CHECKING:
+    from sigmax.classifier import SigmaxClassifier as SigmaxClassifier
 
 __all__ = [
     "Backprop",
+    "Calibration",
     "DivergedError",
     "FileFormatError",
     "FitOptions",
     "History",
     "Network",
+    "Preparation",
     "SigmaxError",
+    "TrainingWarning",
     "cross_entropy",
     "get_num_threads",
     "instruction_sets",
@@ -51,10 +61,15 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> str:
+def __getattr__(name: str) -> Any:
     # the version stands in pyproject.toml alone, and looking it up takes longer than the import
     if name == "__version__":
         from sigmax.config import version
 
         return version()
+    # not in __all__, since it imports scikit-learn, which need not be there
+    if name == "SigmaxClassifier":
+        from sigmax.classifier import SigmaxClassifier
+
+        return SigmaxClassifier
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -40,8 +40,14 @@ _GZIP_MAGIC = b"\x1f\x8b"
 _IDX_TYPES = {0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
 
 
-def read_npy(path: str | os.PathLike[str]) -> NDArray[Any]:
+def read_npy(path: str | os.PathLike[str], mapped_from: int | None = None) -> NDArray[Any]:
     """Read the one array of a .npy file.
+
+    Parameters
+    ----------
+    path : path
+    mapped_from : int, optional
+        From so many bytes on, the array is mapped from the file instead of read into memory.
 
     Raises
     ------
@@ -54,7 +60,14 @@ def read_npy(path: str | os.PathLike[str]) -> NDArray[Any]:
     """
     name = os.fspath(path)
     with open(path, "rb") as file:
-        return _npy_array(file, os.fstat(file.fileno()).st_size, name)
+        size = os.fstat(file.fileno()).st_size
+        if mapped_from is None or size < mapped_from:
+            return _npy_array(file, size, name)
+        dtype, shape, order = _npy_header(file, size, name)
+        try:
+            return np.memmap(file, dtype, "r", file.tell(), shape, order)
+        except (ValueError, TypeError) as error:  # a shape such as (-2, -3)
+            raise FileFormatError(f"{name}: the shape {shape} of {dtype}: {error}") from None
 
 
 def read_npz(path: str | os.PathLike[str], wanted: set[str]) -> dict[str, NDArray[Any]]:
@@ -114,6 +127,15 @@ def read_idx(path: str | os.PathLike[str]) -> NDArray[Any]:
 
 def _npy_array(file: IO[bytes], size: int, name: str) -> NDArray[Any]:
     """Read one .npy array from a stream of `size` bytes."""
+    dtype, shape, order = _npy_header(file, size, name)
+    data = _read_exactly(file, math.prod(shape) * dtype.itemsize, name)
+    return _shaped(data, dtype, shape, order, name)
+
+
+def _npy_header(
+    file: IO[bytes], size: int, name: str
+) -> tuple[np.dtype[Any], tuple[int, ...], Literal["C", "F"]]:
+    """Read what a .npy array of `size` bytes says of itself, and check that it has these values."""
     try:
         version = npy_format.read_magic(file)
         if version == (1, 0):
@@ -134,8 +156,7 @@ def _npy_array(file: IO[bytes], size: int, name: str) -> NDArray[Any]:
         raise FileFormatError(
             f"{name}: the header promises {promised} bytes of values, the file holds {present}"
         )
-    data = _read_exactly(file, promised, name)
-    return _shaped(data, dtype, shape, "F" if fortran_order else "C", name)
+    return dtype, shape, "F" if fortran_order else "C"
 
 
 def _idx_array(file: IO[bytes] | gzip.GzipFile, name: str) -> NDArray[Any]:

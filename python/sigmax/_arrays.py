@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import operator
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
@@ -47,9 +47,14 @@ def as_integer(value: object, name: str, minimum: int, maximum: int | None = Non
     return number
 
 
+def is_sparse(value: object) -> bool:
+    """Tell whether value is one of SciPy's sparse arrays or matrices, without importing SciPy."""
+    return hasattr(value, "tocsr") and hasattr(value, "nnz")
+
+
 def as_numbers(value: object, name: str, hint: str = "") -> Array:
     """View value as a plain array of real numbers, not yet converted."""
-    if hasattr(value, "toarray") and hasattr(value, "nnz"):
+    if is_sparse(value):
         raise TypeError(f"{name} is a sparse matrix; expected a dense array: {name}.toarray()")
     masked = sys.modules.get("numpy.ma")  # without that module there is no masked array either
     if masked is not None and isinstance(value, masked.MaskedArray) and masked.is_masked(value):
@@ -82,39 +87,51 @@ def convert(given: Array, dtype: np.dtype[Any]) -> Array:
     return array if array.flags.aligned else array.copy()
 
 
-def require_finite(given: Array, array: Array, data: CData, name: str) -> None:
-    """Refuse infinity and NaN in array; the error shows the value as it was given."""
+def require_finite(
+    given: Array,
+    array: Array,
+    data: CData,
+    name: str,
+    number: Callable[[int], int] | None = None,
+) -> None:
+    """Refuse infinity and NaN in array; the error shows the value as it was given.
+
+    number says which row of the caller's array a row of this one is; None: the same.
+    """
     position = lib.sigmax_first_non_finite(array.itemsize, data, array.size)
     if position == array.size:
         return
-    index = np.unravel_index(position, array.shape)
-    value = given[index]
-    problem = f"too large for {array.dtype}" if np.isfinite(value) else "expected a finite number"
-    raise ValueError(f"{_place(name, index)}: {value}; {problem}")
+    index = tuple(map(int, np.unravel_index(position, array.shape)))
+    place = index if number is None else (number(index[0]), *index[1:])
+    raise not_finite(name, place, given[index], array.dtype)
 
 
-def as_rows(
-    X: object, dtype: np.dtype[Any], width: int, name: str = "X", *, check_finite: bool = True
-) -> tuple[Array, CData]:
-    """Return X as a finite (rows, width) array of dtype, and its pointer.
+def not_finite(name: str, place: tuple[Any, ...], value: Any, dtype: np.dtype[Any]) -> ValueError:
+    """Return the error for a value that is no finite number in dtype; place: row, column."""
+    problem = f"too large for {dtype}" if np.isfinite(value) else "expected a finite number"
+    return ValueError(f"{place_of(name, place)}: {value}; {problem}")
 
-    With check_finite=False an array that needs no conversion is not looked at: C will.
+
+def direct(X: object, dtype: np.dtype[Any], width: int) -> CData | None:
+    """Return the pointer to an X that C can take as it is, once its values are known to be finite.
+
+    None for any other: it has to be opened, see `_rows.open_rows`.
     """
-    if (  # the short way, for an array that needs nothing
+    if (
         type(X) is np.ndarray
         and X.dtype is dtype
         and X.flags.carray
         and X.ndim == 2
         and X.shape[1] == width
     ):
-        data = pointer(X)
-        if check_finite:
-            require_finite(X, X, data, name)
-        return X, data
-    given = as_numbers(X, name)
-    if given.ndim != 2 or given.shape[1] != width:
-        raise ValueError(_wrong_shape(given.shape, width, name))
-    return as_real(given, dtype, name)
+        return pointer(X)
+    return None
+
+
+def require_shape(shape: tuple[int, ...], width: int, name: str) -> None:
+    """Refuse the shape of an X that is not (rows, width)."""
+    if len(shape) != 2 or shape[1] != width:
+        raise ValueError(_wrong_shape(shape, width, name))
 
 
 def _wrong_shape(shape: tuple[int, ...], width: int, name: str) -> str:
@@ -128,7 +145,8 @@ def _wrong_shape(shape: tuple[int, ...], width: int, name: str) -> str:
     return text
 
 
-def _place(name: str, index: tuple[Any, ...]) -> str:
+def place_of(name: str, index: tuple[Any, ...]) -> str:
+    """Return where an entry is, such as 'X, row 3, column 1'."""
     words = ("row", "column") if len(index) == 2 else ("position",) * len(index)
     return ", ".join([name, *(f"{word} {i}" for word, i in zip(words, index, strict=True))])
 
@@ -184,7 +202,7 @@ def _as_soft_labels(given: Array, dtype: np.dtype[Any], name: str, sum_to_one: b
         if block.min() < 0:
             row, column = np.argwhere(block < 0)[0]
             raise ValueError(
-                f"{_place(name, (start + row, column))}: {block[row, column]}; "
+                f"{place_of(name, (start + row, column))}: {block[row, column]}; "
                 "expected a probability >= 0"
             )
         if not sum_to_one:
@@ -198,56 +216,3 @@ def _as_soft_labels(given: Array, dtype: np.dtype[Any], name: str, sum_to_one: b
                 f"expected 1 within {SOFT_LABEL_TOLERANCE:g}"
             )
     return array
-
-
-class Examples:
-    """Checked rows with their targets, as C sees them.
-
-    Attributes
-    ----------
-    struct : CData
-        A `sigmax_data *`, valid as long as this object lives.
-    """
-
-    __slots__ = ("X", "_alive", "labels", "struct", "targets")
-
-    def __init__(self, X: Array, labels: Array | None, targets: Array | None) -> None:
-        self.X, self.labels, self.targets = X, labels, targets
-        self._alive = (
-            pointer(X),
-            ffi.NULL if labels is None else pointer("int64_t[]", labels),
-            ffi.NULL if targets is None else pointer(targets),
-        )
-        self.struct = ffi.new("sigmax_data *", (*self._alive, len(X)))
-
-    def __len__(self) -> int:
-        return len(self.X)
-
-    def blocks(self, n_rows: int) -> Iterator[Examples]:
-        """Give the rows in order, n_rows at a time, without copying them."""
-        for start in range(0, len(self), n_rows):
-            part = slice(start, start + n_rows)
-            yield Examples(
-                self.X[part],
-                None if self.labels is None else self.labels[part],
-                None if self.targets is None else self.targets[part],
-            )
-
-
-def as_examples(
-    X: object,
-    y: object,
-    dtype: np.dtype[Any],
-    n_in: int,
-    n_classes: int,
-    names: tuple[str, str] = ("X", "y"),
-) -> Examples:
-    """Return X (n, n_in) and y, (n,) labels or (n, n_classes) rows, checked together; n >= 1."""
-    rows, _ = as_rows(X, dtype, n_in, names[0])
-    labels, targets = as_targets(y, dtype, n_classes, names[1])
-    n_targets = len(labels if labels is not None else targets)  # type: ignore[arg-type]
-    if len(rows) != n_targets:
-        raise ValueError(f"{names[0]} has {len(rows)} rows but {names[1]} has {n_targets}")
-    if len(rows) == 0:
-        raise ValueError(f"{names[0]} has no rows; expected at least one")
-    return Examples(rows, labels, targets)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -116,16 +117,30 @@ def load_mnist(path: str) -> dict[str, npt.NDArray[np.generic]]:
     """Read MNIST: ``x_train``, ``x_test (n, 784)`` float32 in [0, 1], ``y_train``, ``y_test``.
 
     ``path`` is an ``.npz`` file with arrays of these names, as Keras distributes it (``x`` uint8,
-    28 by 28).
+    28 by 28), or a folder with the four idx files, packed by gzip or not.
     """
+    arrays = _read_idx_folder(path) if os.path.isdir(path) else _read_npz(path)
+    found = {}
+    for part in ("train", "test"):
+        images = arrays[f"x_{part}"]
+        found[f"x_{part}"] = images.reshape(len(images), -1).astype(np.float32) / np.float32(255)
+        found[f"y_{part}"] = arrays[f"y_{part}"].astype(np.int64)
+    return found
+
+
+def _read_npz(path: str) -> dict[str, npt.NDArray[np.generic]]:
     with np.load(path, allow_pickle=False) as arrays:
-        found = {}
-        for part in ("train", "test"):
-            images = arrays[f"x_{part}"]
-            found[f"x_{part}"] = images.reshape(len(images), -1).astype(np.float32) / np.float32(
-                255
-            )
-            found[f"y_{part}"] = arrays[f"y_{part}"].astype(np.int64)
+        return {name: arrays[name] for name in ("x_train", "y_train", "x_test", "y_test")}
+
+
+def _read_idx_folder(folder: str) -> dict[str, npt.NDArray[np.generic]]:
+    from sigmax._array_files import read_idx
+
+    found = {}
+    for part, prefix in (("train", "train"), ("test", "t10k")):
+        for what, middle in (("x", "images-idx3"), ("y", "labels-idx1")):
+            plain = os.path.join(folder, f"{prefix}-{middle}-ubyte")
+            found[f"{what}_{part}"] = read_idx(plain if os.path.exists(plain) else f"{plain}.gz")
     return found
 
 

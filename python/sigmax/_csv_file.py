@@ -1,4 +1,4 @@
-"""Reading a table of numbers with at most one column of labels from a .csv file.
+"""Reading a table of numbers, with a column of labels and one of weights, from a .csv file.
 
 The csv module splits the lines, so quoting is its business; numbers go straight into one growing
 block of the wanted precision, so a file of n rows and d columns takes little more than n*d numbers.
@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import array
 import csv
+import math
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any, TextIO
+from typing import Any, NamedTuple, TextIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +21,8 @@ from numpy.typing import NDArray
 DELIMITERS = ("\t", ";", "|", ",")
 _SAMPLE_CHARACTERS = 1 << 18
 _REMEMBERED = 4096
+# What stands for a missing value, in small letters, where missing values are allowed.
+_MISSING = ("", "?", "-", "na", "n/a", "nan", "null", "none")
 
 
 @dataclass(frozen=True)
@@ -34,11 +37,35 @@ class CsvOptions:
         Whether the first row holds the names of the columns.
     delimiter : str or None
         The one character between two fields.
+    weight_column : str or None
+        How much each row counts, as label_column. None: no weights.
+    missing : bool
+        Read empty fields, "?", "NA" and the like as NaN, instead of refusing them.
     """
 
     label_column: str | None = "-1"
     header: bool | None = None
     delimiter: str | None = None
+    weight_column: str | None = None
+    missing: bool = False
+
+
+class Table(NamedTuple):
+    """What a .csv file holds.
+
+    Attributes
+    ----------
+    X : ndarray (n, d)
+    labels : ndarray (n,) of text, or None
+    weights : ndarray (n,) of float64, or None
+    found : str
+        What was found out about the file, for the reader's eye.
+    """
+
+    X: NDArray[Any]
+    labels: NDArray[Any] | None
+    weights: NDArray[np.float64] | None
+    found: str
 
 
 @dataclass(frozen=True)
@@ -49,6 +76,12 @@ class _Layout:
     names: list[str] | None
     width: int
     label: int | None
+    weight: int | None
+
+    @property
+    def special(self) -> list[int]:
+        """The columns that are no features, the last one first."""
+        return sorted((i for i in (self.label, self.weight) if i is not None), reverse=True)
 
     def column(self, position: int) -> str:
         """Return what to call a column in an error: its name, or its position from 0."""
@@ -60,8 +93,8 @@ def read_csv(
     options: CsvOptions,
     dtype: np.dtype[Any],
     n_features: int | None = None,
-) -> tuple[NDArray[Any], NDArray[Any] | None, str]:
-    """Read a .csv file into X (n, d) of `dtype`, labels (n,) as text or None, and what was found.
+) -> Table:
+    """Read a .csv file, its features as numbers of `dtype`.
 
     Parameters
     ----------
@@ -78,12 +111,12 @@ def read_csv(
     ------
     ValueError
         Naming the file, the line (from 1) and the column: a field that is no finite number, an
-        empty label, a row with more or fewer fields than the first, no such label column, a file
-        without rows, text that is not UTF-8.
+        empty label, a row with more or fewer fields than the first, no such column, a file without
+        rows, text that is not UTF-8. Whether weights are >= 0 is not looked at.
 
     Examples
     --------
-    >>> X, labels, found = read_csv("iris.csv", CsvOptions("species"), np.dtype("float32"))
+    >>> table = read_csv("iris.csv", CsvOptions("species"), np.dtype("float32"))
     ... # doctest: +SKIP
     """
     name = os.fspath(path)
@@ -93,7 +126,7 @@ def read_csv(
             if n_features is not None:
                 _check_width(name, layout, n_features)
             file.seek(0)
-            return _read_rows(file, name, layout, dtype)
+            return _read_rows(file, name, layout, dtype, options.missing)
     except UnicodeDecodeError as error:
         raise ValueError(
             f"{name}: not UTF-8 text (byte 0x{error.object[error.start]:02x}: {error.reason})"
@@ -105,49 +138,74 @@ def read_csv(
 class _Numbers(dict[str, float]):
     """The numbers of the texts seen so far: pixels and grades repeat, and float() is slow."""
 
+    def __init__(self, parse: Callable[[str], float]) -> None:
+        self.parse = parse
+
     def __missing__(self, text: str) -> float:
-        self[text] = number = float(text)
+        self[text] = number = self.parse(text)
         return number
 
 
+def _number_or_missing(text: str) -> float:
+    return math.nan if text.strip().lower() in _MISSING else float(text)
+
+
 def _read_rows(
-    file: TextIO, name: str, layout: _Layout, dtype: np.dtype[Any]
-) -> tuple[NDArray[Any], NDArray[Any] | None, str]:
+    file: TextIO, name: str, layout: _Layout, dtype: np.dtype[Any], missing: bool
+) -> Table:
     """Parse all rows; the twin of `_layout`, which has looked at the first ones."""
     values = array.array("f" if dtype.itemsize == 4 else "d")
-    labels: list[str] = []
+    special: dict[int, list[str]] = {column: [] for column in layout.special}
     lines = array.array("q")
     reader = csv.reader(file, delimiter=layout.delimiter, skipinitialspace=True)
     rows = (row for row in reader if row)
     if layout.names is not None:
         next(rows)
-    width, label = layout.width, layout.label
-    numbers = _Numbers()
+    width = layout.width
+    parse = _number_or_missing if missing else float
+    numbers = _Numbers(parse)
     for row in rows:
         if len(row) != width:
             raise ValueError(
                 f"{name}: line {reader.line_num}: {_count(len(row), 'field')}, "
                 f"where the first row has {width}"
             )
-        if label is not None:
-            labels.append(row.pop(label).strip())
+        for position, texts in special.items():  # the last column first, so that none moves
+            texts.append(row.pop(position).strip())
         try:
-            values.extend(map(numbers.__getitem__ if len(numbers) < _REMEMBERED else float, row))
+            values.extend(map(numbers.__getitem__ if len(numbers) < _REMEMBERED else parse, row))
         except ValueError:
-            raise ValueError(_number_error(name, reader.line_num, row, layout)) from None
+            raise ValueError(_number_error(name, reader.line_num, row, layout, parse)) from None
         lines.append(reader.line_num)
     if not lines:
         raise ValueError(f"{name}: no rows of data")
     X = np.frombuffer(values, dtype=dtype).reshape(len(lines), -1)
-    _check_finite(X, name, lines, layout)
-    if label is not None and "" in labels:
-        raise ValueError(
-            f"{name}: line {lines[labels.index('')]}, {layout.column(label)}: the label is empty"
-        )
+    _check_finite(X, name, lines, layout, missing)
     found = "header" if layout.names is not None else "no header"
-    if label is not None:
-        found += f", labels in {layout.column(label)}"
-    return X, None if label is None else np.array(labels), found
+    labels = weights = None
+    if layout.label is not None:
+        texts, column = special[layout.label], layout.column(layout.label)
+        if "" in texts:
+            raise ValueError(f"{name}: line {lines[texts.index('')]}, {column}: the label is empty")
+        labels = np.array(texts)
+        found += f", labels in {column}"
+    if layout.weight is not None:
+        weights = _weights(special[layout.weight], name, lines, layout)
+        found += f", weights in {layout.column(layout.weight)}"
+    return Table(X, labels, weights, found)
+
+
+def _weights(
+    texts: list[str], name: str, lines: array.array[int], layout: _Layout
+) -> NDArray[np.float64]:
+    assert layout.weight is not None
+    for line, text in zip(lines, texts, strict=True):
+        if not _is_number(text) or not math.isfinite(float(text)):
+            raise ValueError(
+                f"{name}: line {line}, {layout.column(layout.weight)}: the weight {text!r} is no "
+                "finite number"
+            )
+    return np.array(texts, dtype=np.float64)
 
 
 def _layout(file: TextIO, name: str, options: CsvOptions) -> _Layout:
@@ -159,21 +217,24 @@ def _layout(file: TextIO, name: str, options: CsvOptions) -> _Layout:
     if first is None:
         raise ValueError(f"{name}: the file is empty")
     first = [field.strip() for field in first]
-    label, named = None, False
-    if options.label_column is not None:
-        label = _position(name, first, options.label_column)
-        named = label is None
-        if label is None:
-            label = _position_of_name(name, first, options)
-        if len(first) < 2:
-            raise ValueError(
-                f"{name}: one column only ({first[0]!r} in its first row), where features and a "
-                "label are expected: give the right --delimiter if it is another character"
-            )
+    weight, weight_named = _column(name, first, options, options.weight_column)
+    label, label_named = _column(name, first, options, options.label_column)
+    if label is not None and label == weight:
+        if options.label_column != "-1":
+            raise ValueError(f"{name}: labels and weights in the same column, {weight}")
+        label -= 1  # the last column but for the weights
+    n_special = (label is not None) + (weight is not None)
+    if n_special and len(first) <= n_special:
+        columns = "one column only" if len(first) == 1 else f"{len(first)} columns only"
+        raise ValueError(
+            f"{name}: {columns} ({first[0]!r} in its first row), where features and a "
+            "label are expected: give the right --delimiter if it is another character"
+        )
     header = options.header
     if header is None:
+        named = weight_named or label_named
         header = named or _is_header(first, next(rows, None), label)
-    return _Layout(delimiter, first if header else None, len(first), label)
+    return _Layout(delimiter, first if header else None, len(first), label, weight)
 
 
 def _first_lines(file: TextIO) -> Iterator[str]:
@@ -206,28 +267,32 @@ def _sniff_delimiter(lines: list[str]) -> str:
     return max(reversed(DELIMITERS), key=lambda delimiter: n_parted.get(delimiter, 0))
 
 
-def _position(name: str, first: list[str], wanted: str) -> int | None:
-    """Return the label column that was given by position, None when it was given by name."""
+def _column(
+    name: str, first: list[str], options: CsvOptions, wanted: str | None
+) -> tuple[int | None, bool]:
+    """Return the position of a column, None where none is wanted, and whether it was named."""
+    if wanted is None:
+        return None, False
     try:
         position = int(wanted)
     except ValueError:
-        return None
+        return _position_of_name(name, first, options, wanted), True
     if not -len(first) <= position < len(first):
         raise ValueError(
             f"{name}: no column {position}: positions go from 0 to {len(first) - 1}, or from "
             f"{-len(first)} to -1 counted from the end"
         )
-    return position % len(first)
+    return position % len(first), False
 
 
-def _position_of_name(name: str, first: list[str], options: CsvOptions) -> int:
-    """Return the label column that was given by name, or say which columns there are."""
+def _position_of_name(name: str, first: list[str], options: CsvOptions, wanted: str) -> int:
+    """Return a column that was given by name, or say which columns there are."""
     if options.header is False:
-        raise ValueError(f"{name}: without a header there is no column {options.label_column!r}")
-    if options.label_column not in first:
+        raise ValueError(f"{name}: without a header there is no column {wanted!r}")
+    if wanted not in first:
         shown = ", ".join(first[:12]) + (", ..." if len(first) > 12 else "")
-        raise ValueError(f"{name}: no column {options.label_column!r} in its first row: {shown}")
-    return first.index(options.label_column)
+        raise ValueError(f"{name}: no column {wanted!r} in its first row: {shown}")
+    return first.index(wanted)
 
 
 def _is_header(first: list[str], second: list[str] | None, label: int | None) -> bool:
@@ -245,9 +310,9 @@ def _is_header(first: list[str], second: list[str] | None, label: int | None) ->
     return not _is_number(first[label]) and _is_number(second[label])
 
 
-def _is_number(field: str) -> bool:
+def _is_number(field: str, parse: Callable[[str], float] = float) -> bool:
     try:
-        float(field)
+        parse(field)
     except ValueError:
         return False
     return True
@@ -255,11 +320,13 @@ def _is_number(field: str) -> bool:
 
 def _check_width(name: str, layout: _Layout, n_features: int) -> None:
     """Refuse a file whose features are not those of the model."""
-    found = layout.width - (layout.label is not None)
+    found = layout.width - len(layout.special)
     if found == n_features:
         return
-    if layout.label is not None:
-        columns = f"{_count(found, 'feature')} besides the label in {layout.column(layout.label)}"
+    if layout.special:
+        others = " and ".join(map(layout.column, reversed(layout.special)))
+        what = "label" if layout.weight is None else "label and weight"
+        columns = f"{_count(found, 'feature')} besides the {what} in {others}"
     else:
         columns = _count(found, "column")
     hint = ""
@@ -268,14 +335,16 @@ def _check_width(name: str, layout: _Layout, n_features: int) -> None:
     raise ValueError(f"{name}: {columns}, where the model takes {n_features}{hint}")
 
 
-def _check_finite(X: NDArray[Any], name: str, lines: array.array[int], layout: _Layout) -> None:
-    """Refuse NaN and infinity, which float() reads from text such as "nan" without a word."""
+def _check_finite(
+    X: NDArray[Any], name: str, lines: array.array[int], layout: _Layout, missing: bool
+) -> None:
+    """Refuse infinity and, but where values may be missing, NaN: float() reads both from text."""
     # One pass without a copy of X: NaN and infinity survive a sum. An overflow makes one too, and
     # the closer look at its row then finds nothing.
     with np.errstate(invalid="ignore", over="ignore"):
         suspects = np.flatnonzero(~np.isfinite(X.sum(axis=1, dtype=np.float64)))
     for row in suspects:
-        finite = np.isfinite(X[row])
+        finite = ~np.isinf(X[row]) if missing else np.isfinite(X[row])
         if not finite.all():
             feature = int(np.argmin(finite))
             raise ValueError(
@@ -284,21 +353,25 @@ def _check_finite(X: NDArray[Any], name: str, lines: array.array[int], layout: _
             )
 
 
-def _number_error(name: str, line: int, features: list[str], layout: _Layout) -> str:
-    """Say which field of a row is no number; `features` is the row without its label."""
-    feature = next(i for i, field in enumerate(features) if not _is_number(field))
+def _number_error(
+    name: str, line: int, features: list[str], layout: _Layout, parse: Callable[[str], float]
+) -> str:
+    """Say which field of a row is no number; `features` is the row without label and weight."""
+    feature = next(i for i, field in enumerate(features) if not _is_number(field, parse))
     column = layout.column(_file_column(feature, layout))
     hint = ""
     if line == 1:
         hint = " (if this row holds names, give --header)"
-    elif not features[feature].strip():
-        hint = " (rows with missing values have to be filled in or left out)"
+    elif features[feature].strip().lower() in _MISSING:
+        hint = " (missing values need a model that was trained with --nan mean)"
     return f"{name}: line {line}, {column}: {features[feature]!r} is not a number{hint}"
 
 
 def _file_column(feature: int, layout: _Layout) -> int:
-    """Return the position in the file of a feature, which the label may stand before."""
-    return feature + (layout.label is not None and feature >= layout.label)
+    """Return the position in the file of a feature, which other columns may stand before."""
+    for column in reversed(layout.special):
+        feature += feature >= column
+    return feature
 
 
 def _count(n: int, thing: str) -> str:

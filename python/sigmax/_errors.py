@@ -37,8 +37,12 @@ class DivergedError(SigmaxError, ArithmeticError):
         return (
             f"training diverged in epoch {self.epoch}, batch {self.batch} (both counted from 0): "
             "the cost or a parameter became infinite or NaN; the parameters from before that batch "
-            "are kept. Try a smaller learning_rate, or scale the columns of X to about -1 ... 1"
+            "are kept. Try a smaller learning_rate, standardize=True, or clip_norm=1.0"
         )
+
+
+class TrainingWarning(UserWarning):
+    """Training gets nowhere, or X is such that it hardly can; the text says what to change."""
 
 
 class FileFormatError(SigmaxError, ValueError):

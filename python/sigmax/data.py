@@ -1,7 +1,7 @@
 """Examples and labels for the command line: files of several kinds, and the digits of the package.
 
 `read` reads one file, or a file of examples and one of labels, into a `Dataset`. Labels become
-numbers by `learn_classes` (training) or `number_labels` (a trained model); `held_out_rows` splits.
+numbers by `learn_classes` (training) or `number_labels` (a trained model).
 
 The digits of `load_digits` are the 1,797 images of the test part of "Optical Recognition of
 Handwritten Digits" (E. Alpaydin and C. Kaynak, 1998, UCI Machine Learning Repository,
@@ -23,13 +23,12 @@ from numpy.typing import NDArray
 from ._array_files import read_idx, read_npy, read_npz
 from ._csv_file import CsvOptions, read_csv
 from ._errors import FileFormatError
-from ._sigmax import ffi, lib
 
 __all__ = [
     "CsvOptions",
     "Dataset",
     "has_test_part",
-    "held_out_rows",
+    "is_csv",
     "learn_classes",
     "load_digits",
     "number_labels",
@@ -42,8 +41,7 @@ Path = str | os.PathLike[str]
 _TRAINING_NAMES = (("x_train", "y_train"), ("x", "y"))
 _TESTING_NAMES = (("x_test", "y_test"), ("x", "y"), ("x_train", "y_train"))
 
-# fit() numbers its shuffles from 0, so the last number there is never collides with one of them.
-_SPLIT_EPOCH = 2**64 - 1
+_MAPPED_FROM = 1 << 28  # bytes of a .npy file of examples that are not read into memory at once
 
 _WHOLE_NUMBER = re.compile(r"([+-]?[0-9]+)(?:\.0*)?")
 
@@ -58,12 +56,15 @@ class Dataset:
         One row per example, numbers of the file's own dtype (.csv: of the dtype asked for).
     labels : ndarray (n,) or (n, K), or None
         Text or numbers; two dimensions are rows of probabilities, one-hot or soft.
+    weights : ndarray (n,), or None
+        How much each row counts.
     found : str
         What was found out about the file, for the reader's eye.
     """
 
     X: NDArray[Any]
     labels: NDArray[Any] | None
+    weights: NDArray[Any] | None
     found: str
 
 
@@ -81,7 +82,7 @@ def read(
 
     The kind is told by the name's ending, else by the first bytes: .csv .tsv .txt; .npz with x, y
     or x_train, y_train, x_test, y_test (small or capital); .npy; idx and idx.gz as MNIST has them.
-    Images (more than two dimensions) are flattened.
+    Images (more than two dimensions) are flattened. The examples of a large .npy file are mapped.
 
     Parameters
     ----------
@@ -117,14 +118,17 @@ def read(
         raise ValueError(
             f"{os.fspath(labels_path)}: a second file, but {name} holds its labels itself"
         )
+    options = csv if csv is not None else CsvOptions()
     labels: NDArray[Any] | None = None
+    weights: NDArray[Any] | None = None
+    if options.weight_column is not None and kind != "csv":
+        raise ValueError(f"{name}: a column of weights is expected, which only .csv files have")
     if kind == "csv":
-        options = csv if csv is not None else CsvOptions()
-        X, labels, found = read_csv(path, options, np.dtype(dtype), n_features)
+        X, labels, weights, found = read_csv(path, options, np.dtype(dtype), n_features)
     elif kind == "npz":
         X, labels, found = _read_npz(path, part, labelled)
     else:
-        X, found = _read_array(path), kind
+        X, found = _read_array(path, _MAPPED_FROM), kind
         if labelled and labels_path is None:
             raise ValueError(f"{name}: this file has no labels: give the file of labels after it")
         if labelled and labels_path is not None:
@@ -137,7 +141,7 @@ def read(
             )
     if labelled and labels is not None:
         labels = _as_labels(labels, len(X), os.fspath(labels_path or path))
-    return Dataset(X, labels if labelled else None, found)
+    return Dataset(X, labels if labelled else None, weights, found)
 
 
 def learn_classes(labels: NDArray[Any]) -> tuple[NDArray[np.int64], tuple[str, ...] | None]:
@@ -211,35 +215,6 @@ def number_labels(labels: NDArray[Any], classes: tuple[str, ...]) -> NDArray[np.
     return mapping[y]
 
 
-def held_out_rows(y: NDArray[np.int64], fraction: float, seed: int) -> NDArray[np.bool_]:
-    """Choose rows to hold out: a mask (n,), the same on every platform for one seed.
-
-    Of every class the same share is held out, to the nearest row, and never all of its rows.
-
-    Raises
-    ------
-    ValueError
-        `fraction` is not between 0 and 1, or so small or large that a part would be empty.
-
-    Examples
-    --------
-    >>> held_out_rows(np.array([0, 0, 0, 0, 1, 1, 1, 1]), 0.25, seed=0).sum()
-    np.int64(2)
-    """
-    if not 0 < fraction < 1:
-        raise ValueError(f"a fraction between 0 and 1 is expected, not {fraction}")
-    order = np.empty(len(y), dtype=np.uintp)
-    lib.sigmax_permutation(seed, _SPLIT_EPOCH, ffi.from_buffer("size_t[]", order), len(y))
-    shuffled = y[order]
-    mask = np.zeros(len(y), dtype=np.bool_)
-    for label in np.unique(y):
-        rows = order[shuffled == label]
-        mask[rows[: min(round(fraction * len(rows)), len(rows) - 1)]] = True
-    if not mask.any():
-        raise ValueError(f"a fraction of {fraction} of {len(y)} rows holds out none of them")
-    return mask
-
-
 def load_digits() -> tuple[NDArray[np.float32], NDArray[np.int64]]:
     """Return the handwritten digits of the package: X (1797, 64) in 0..1, y (1797,) in 0..9.
 
@@ -279,8 +254,8 @@ def _kind(path: Path) -> str:
     )
 
 
-def _read_array(path: Path) -> NDArray[Any]:
-    return read_npy(path) if _kind(path) == "npy" else read_idx(path)
+def _read_array(path: Path, mapped_from: int | None = None) -> NDArray[Any]:
+    return read_npy(path, mapped_from) if _kind(path) == "npy" else read_idx(path)
 
 
 def _read_npz(
@@ -295,6 +270,17 @@ def _read_npz(
             return arrays[x], arrays.get(y), f"arrays {x}, {y}" if labelled else f"array {x}"
     expected = " or ".join(f"{x}, {y}" if labelled else x for x, y in pairs)
     raise FileFormatError(f"{os.fspath(path)}: no arrays {expected} in it")
+
+
+def is_csv(path: Path) -> bool:
+    """Return whether `read` takes a file for a .csv file.
+
+    Examples
+    --------
+    >>> is_csv("iris.tsv")
+    True
+    """
+    return _kind(path) == "csv"
 
 
 def has_test_part(path: Path) -> bool:

@@ -1,43 +1,58 @@
-"""Model files: written whole or not at all, and believed only after everything was checked.
+"""Model files: what they hold, and how it becomes a network again.
 
-A model file is an uncompressed .npz archive of these arrays, little-endian, without pickles:
+A model file is an archive (see `sigmax.archive`) of these arrays:
 
-| name           | dtype, shape                   | what                                          |
-|----------------|--------------------------------|-----------------------------------------------|
-| format_version | int64, ()                      | 1                                             |
-| sizes          | int64, (L + 1,)                | n_0 ... n_L                                   |
-| dtype          | str, ()                        | "float32" or "float64"                        |
-| parameters     | as dtype says, (n_parameters,) | W_1 ... W_L, then b_1 ... b_L                 |
-| seed           | uint64, ()                     | of initial weights and shuffles               |
-| epochs_trained | uint64, ()                     | epochs completed by `fit`                     |
-| class_names    | str, (n_L,)                    | optional: the names of the classes            |
+| name              | dtype, shape                   | what                                        |
+|-------------------|--------------------------------|---------------------------------------------|
+| format_version    | int64, ()                      | 1                                           |
+| sizes             | int64, (L + 1,)                | n_0 ... n_L                                 |
+| dtype             | str, ()                        | "float32" or "float64"                      |
+| parameters        | as dtype says, (n_parameters,) | W_1 ... W_L, then b_1 ... b_L               |
+| seed              | uint64, ()                     | of initial weights, shuffles, dropout       |
+| epochs_trained    | uint64, ()                     | epochs completed by `fit`                   |
+| temperature       | float64, ()                    | T in softmax(z_L / T)                       |
+| preparation_mean  | float64, (n_0,)                | x becomes (x - mean) / scale ...            |
+| preparation_scale | float64, (n_0,)                |                                             |
+| preparation_fill  | float64, (n_0,)                | ... and before that, NaN becomes fill       |
+| class_names       | str, (n_L,)                    | the names of the classes                    |
+
+The last five are there when they are needed. A program that takes a model's parameters must heed
+temperature and preparation too; a model without them needs neither.
 """
 
 from __future__ import annotations
 
 import os
-import stat
-import sys
-from collections.abc import Iterable
-from contextlib import suppress
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from io import BytesIO
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import Any
 
 import numpy as np
 
+from sigmax import archive
 from sigmax._arrays import Array
 from sigmax._errors import FileFormatError
 from sigmax.network import Network
 
-if TYPE_CHECKING:
-    from zipfile import ZipFile, ZipInfo
-
 FORMAT_VERSION = 1
 
-_REQUIRED = ("format_version", "sizes", "dtype", "parameters", "seed", "epochs_trained")
-_OPTIONAL = ("class_names",)
-_END_RECORD = 22  # bytes of the record that ends a zip archive without a comment
+_PREPARATION = ("mean", "scale", "fill")
+
+# The arrays that make a network; a checkpoint holds them too.
+NETWORK_REQUIRED = ("sizes", "dtype", "parameters", "seed", "epochs_trained")
+NETWORK_OPTIONAL = ("temperature", *(f"preparation_{part}" for part in _PREPARATION))
+
+_LITTLE_ENDIAN = {"float32": "<f4", "float64": "<f8"}
+
+_FORM = archive.Form(
+    what="model",
+    required=("format_version", *NETWORK_REQUIRED),
+    optional=("class_names", *NETWORK_OPTIONAL),
+    others={
+        "checkpoint_version": "it is a checkpoint of a training that may go on, and no model: "
+        "fit(X, y, resume=path) goes on with it"
+    },
+)
 
 
 @dataclass(frozen=True)
@@ -83,18 +98,10 @@ def save(
     --------
     >>> sigmax.files.save("irises.npz", network, class_names=["setosa", "versicolor", "virginica"])
     """
-    state = network.__getstate__()
-    arrays: dict[str, Any] = {
-        "format_version": np.asarray(FORMAT_VERSION, "<i8"),
-        "sizes": np.asarray(state["sizes"], "<i8"),
-        "dtype": _as_text(state["dtype"]),
-        "parameters": _little_endian(np.asarray(state["parameters"])),
-        "seed": np.asarray(state["seed"], "<u8"),
-        "epochs_trained": np.asarray(state["epochs_trained"], "<u8"),
-    }
+    arrays = {"format_version": np.asarray(FORMAT_VERSION, "<i8"), **network_arrays(network)}
     if class_names is not None:
-        arrays["class_names"] = _as_text(_checked_names(class_names, network.sizes[-1]))
-    _write_whole(path, lambda file: np.savez(file, **arrays))
+        arrays["class_names"] = archive.as_text(_checked_names(class_names, network.sizes[-1]))
+    archive.write(path, arrays)
 
 
 def load(path: str | os.PathLike[str], network_type: type[Network] = Network) -> StoredModel:
@@ -121,64 +128,82 @@ def load(path: str | os.PathLike[str], network_type: type[Network] = Network) ->
     >>> model.class_names[model.network.predict(X)[0]]
     'setosa'
     """
-    name = os.fsdecode(path)
-    with open(name, "rb") as file:
-        # one byte more than there should be: a device or a growing file must not fill the memory
-        content = file.read(os.fstat(file.fileno()).st_size + 1)
+    arrays = archive.read(path, _FORM)
     try:
-        arrays = _read_archive(content)
-        del content
-        return _as_model(arrays, network_type)
+        version = archive.scalar(arrays, "format_version", "<i8")
+        if version != FORMAT_VERSION:
+            raise FileFormatError(
+                f"format_version is {version}; this release reads {FORMAT_VERSION}"
+            )
+        network = as_network(arrays, network_type)
+        return StoredModel(network, _class_names(arrays, network.sizes[-1]))
     except FileFormatError as error:
-        raise FileFormatError(f"{name}: {error}") from error.__cause__
+        raise FileFormatError(f"{os.fsdecode(path)}: {error}") from error.__cause__
 
 
-# ---- writing -------------------------------------------------------------------------------------
+def network_arrays(network: Network) -> dict[str, Any]:
+    """Return all of a network as arrays; `as_network` is the way back.
+
+    Raises ValueError when a parameter is not finite.
+
+    Examples
+    --------
+    >>> network_arrays(sigmax.Network([2, 2], seed=0))["sizes"]
+    array([2, 2])
+    """
+    state = network.__getstate__()
+    arrays = {
+        "sizes": np.asarray(state["sizes"], "<i8"),
+        "dtype": archive.as_text(state["dtype"]),
+        "parameters": np.asarray(state["parameters"]),
+        "seed": np.asarray(state["seed"], "<u8"),
+        "epochs_trained": np.asarray(state["epochs_trained"], "<u8"),
+    }
+    if network.temperature != 1.0:
+        arrays["temperature"] = np.asarray(network.temperature, "<f8")
+    for part in _PREPARATION:
+        values = getattr(network.preparation, part, None)
+        if values is not None:
+            arrays[f"preparation_{part}"] = np.asarray(values, "<f8")
+    return arrays
 
 
-def _write_whole(path: str | os.PathLike[str], write: Any) -> None:
-    """Let write fill a new file, and give it the name path only when that has succeeded."""
-    import secrets
+def as_network(arrays: Mapping[str, Array], network_type: type[Network] = Network) -> Network:
+    """Return the network that `network_arrays` gave, after checking all of it.
 
-    target = os.path.realpath(os.fsdecode(path))  # a link stays, what it points to is replaced
+    Raises FileFormatError, naming what is wrong, its value and what was expected.
+
+    Examples
+    --------
+    >>> as_network(network_arrays(sigmax.Network([2, 2], seed=0)))
+    Network([2, 2], dtype='float32', seed=0)
+    """
+    sizes = archive.vector(arrays, "sizes", "<i8")
+    dtype = archive.texts(arrays["dtype"], "dtype", ())[0]
+    if dtype not in _LITTLE_ENDIAN:
+        raise FileFormatError(f"dtype is {dtype!r}; expected 'float32' or 'float64'")
+    network = network_type.__new__(network_type)
+    state: dict[str, object] = {
+        "sizes": sizes.tolist(),
+        "dtype": dtype,
+        "parameters": archive.vector(arrays, "parameters", _LITTLE_ENDIAN[dtype]),
+        "seed": archive.scalar(arrays, "seed", "<u8"),
+        "epochs_trained": archive.scalar(arrays, "epochs_trained", "<u8"),
+    }
+    if "temperature" in arrays:
+        state["temperature"] = archive.scalar(arrays, "temperature", "<f8")
+    names = [f"preparation_{part}" for part in _PREPARATION]
+    if any(name in arrays for name in names):
+        state["preparation"] = tuple(
+            archive.vector(arrays, name, "<f8") if name in arrays else None for name in names
+        )
     try:
-        mode = os.stat(target).st_mode
-    except FileNotFoundError:
-        mode = None
-    if mode is not None and not stat.S_ISREG(mode):
-        raise OSError(f"{target} exists and is no regular file; expected a file name")
-    temporary = os.path.join(os.path.dirname(target), f".sigmax-{secrets.token_hex(8)}.tmp")
-    try:
-        with open(temporary, "xb") as file:
-            write(file)
-            file.flush()
-            os.fsync(file.fileno())
-        if mode is not None:
-            os.chmod(temporary, stat.S_IMODE(mode))
-        os.replace(temporary, target)
-    except BaseException:
-        with suppress(OSError):
-            os.unlink(temporary)
-        raise
-    _sync_directory(os.path.dirname(target))
-
-
-def _sync_directory(directory: str) -> None:
-    """Put the new name on the disk too, where the system can: the content is there already."""
-    with suppress(OSError, AttributeError):
-        descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
-
-
-def _little_endian(array: Array) -> Array:
-    return array.astype(array.dtype.newbyteorder("<"), copy=False)
-
-
-def _as_text(value: object) -> Array:
-    return _little_endian(np.asarray(value, dtype=np.str_))
+        network.__setstate__(state)
+    except (TypeError, ValueError) as error:
+        if "SIGMAX_ISA" in str(error):  # not the file's fault
+            raise
+        raise FileFormatError(str(error)) from error
+    return network
 
 
 def _checked_names(class_names: Iterable[str], n_classes: int) -> list[str]:
@@ -197,141 +222,10 @@ def _checked_names(class_names: Iterable[str], n_classes: int) -> list[str]:
     return names
 
 
-# ---- reading -------------------------------------------------------------------------------------
-
-
-def _read_archive(content: bytes) -> dict[str, Array]:
-    """Return the arrays of the archive, each checked against the bytes that are there."""
-    import struct
-    from zipfile import BadZipFile, ZipFile
-
-    # the archive must be the whole file: nothing before it, nothing after it
-    if not content.startswith(b"PK\3\4"):
-        raise FileFormatError("not a model file: it does not begin as an .npz archive does")
-    if content[-_END_RECORD:][:4] != b"PK\5\6":
-        raise FileFormatError("truncated or damaged: the end of the archive is missing")
-    try:
-        with ZipFile(BytesIO(content)) as archive:
-            return {
-                member.filename.removesuffix(".npy"): _read_array(archive, member)
-                for member in _checked_members(archive, content)
-            }
-    # what zipfile and NumPy raise for damaged headers, checksums included
-    except (
-        BadZipFile,
-        EOFError,
-        LookupError,
-        NotImplementedError,
-        OSError,
-        OverflowError,
-        RuntimeError,
-        struct.error,
-        SyntaxError,
-        TypeError,
-        ValueError,
-    ) as error:
-        if isinstance(error, FileFormatError):
-            raise
-        raise FileFormatError(f"damaged: {error}") from error
-
-
-def _checked_members(archive: ZipFile, content: bytes) -> list[ZipInfo]:
-    """Return the archive's members when they are those of a model, stored as they are."""
-    members = archive.infolist()
-    declared = int.from_bytes(content[-12:-10], "little")  # in the end record
-    # a damaged length could hide a member, and a second archive the first
-    if declared != len(members) or min((m.header_offset for m in members), default=0) != 0:
-        raise FileFormatError(f"damaged: it declares {declared} arrays, {len(members)} were found")
-    names = [member.filename for member in members]
-    allowed = {f"{name}.npy" for name in _REQUIRED + _OPTIONAL}
-    for name in names:
-        if name not in allowed:
-            raise FileFormatError(f"it holds {name!r}, which is no part of a model")
-        if names.count(name) > 1:
-            raise FileFormatError(f"it holds {name!r} more than once")
-    for required in _REQUIRED:
-        if f"{required}.npy" not in names:
-            raise FileFormatError(f"{required!r} is missing")
-    for member in members:
-        if member.compress_type != 0 or member.file_size != member.compress_size:
-            raise FileFormatError(f"{member.filename!r} is compressed; a model is stored as it is")
-    if sum(member.file_size for member in members) > len(content):
-        raise FileFormatError("truncated or damaged: it declares more bytes than it has")
-    return members
-
-
-def _read_array(archive: ZipFile, member: ZipInfo) -> Array:
-    """Read one .npy member; its shape must account for every byte of it."""
-    file: BinaryIO = BytesIO(archive.read(member))  # checks the checksum
-    if np.lib.format.read_magic(file) != (1, 0):
-        raise FileFormatError(f"{member.filename!r} has an unknown version of the .npy format")
-    shape, _, dtype = np.lib.format.read_array_header_1_0(file)
-    if dtype.hasobject:
-        raise FileFormatError(f"{member.filename!r} holds pickled objects, which are never read")
-    count = 1
-    for length in shape:  # Python integers, which do not overflow
-        count *= length
-    data = file.read()
-    if min(shape, default=0) < 0 or len(data) != count * dtype.itemsize:
-        raise FileFormatError(
-            f"{member.filename!r} has {len(data)} bytes of data; "
-            f"expected {count * dtype.itemsize} for shape {shape} of {dtype}"
-        )
-    return np.frombuffer(data, dtype).reshape(shape)
-
-
-def _as_model(arrays: dict[str, Array], network_type: type[Network]) -> StoredModel:
-    version = _scalar(arrays, "format_version", "<i8")
-    if version != FORMAT_VERSION:
-        raise FileFormatError(f"format_version is {version}; this release reads {FORMAT_VERSION}")
-    sizes = arrays["sizes"]
-    if sizes.dtype != "<i8" or sizes.ndim != 1:
-        raise FileFormatError(f"sizes is {sizes.dtype} {sizes.shape}; expected int64 (L + 1,)")
-    dtype = _texts(arrays["dtype"], "dtype", ())[0]
-    if dtype not in ("float32", "float64"):
-        raise FileFormatError(f"dtype is {dtype!r}; expected 'float32' or 'float64'")
-    if arrays["parameters"].dtype != np.dtype(dtype).newbyteorder("<"):
-        raise FileFormatError(f"parameters is {arrays['parameters'].dtype}; expected {dtype}")
-    network = network_type.__new__(network_type)
-    try:
-        network.__setstate__(
-            {
-                "sizes": sizes.tolist(),
-                "dtype": dtype,
-                "parameters": arrays["parameters"],
-                "seed": _scalar(arrays, "seed", "<u8"),
-                "epochs_trained": _scalar(arrays, "epochs_trained", "<u8"),
-            }
-        )
-    except (TypeError, ValueError) as error:
-        if "SIGMAX_ISA" in str(error):  # not the file's fault
-            raise
-        raise FileFormatError(str(error)) from error
-    return StoredModel(network, _class_names(arrays, network.sizes[-1]))
-
-
-def _scalar(arrays: dict[str, Array], name: str, dtype: str) -> int:
-    array = arrays[name]
-    if array.dtype != dtype or array.shape != ():
-        raise FileFormatError(
-            f"{name} is {array.dtype} {array.shape}; expected {np.dtype(dtype)} ()"
-        )
-    return int(array)
-
-
-def _texts(array: Array, name: str, shape: tuple[int, ...]) -> list[str]:
-    if array.dtype.kind != "U" or array.dtype.byteorder == ">" or array.shape != shape:
-        raise FileFormatError(f"{name} is {array.dtype} {array.shape}; expected str {shape}")
-    code_points = np.frombuffer(array.tobytes(), "<u4")
-    if code_points.max(initial=0) > sys.maxunicode:
-        raise FileFormatError(f"{name} holds {code_points.max()}, which is no code point")
-    return [str(text) for text in array.reshape(-1)]
-
-
-def _class_names(arrays: dict[str, Array], n_classes: int) -> tuple[str, ...] | None:
+def _class_names(arrays: Mapping[str, Array], n_classes: int) -> tuple[str, ...] | None:
     if "class_names" not in arrays:
         return None
-    names = _texts(arrays["class_names"], "class_names", (n_classes,))
+    names = archive.texts(arrays["class_names"], "class_names", (n_classes,))
     try:
         return tuple(_checked_names(names, n_classes))
     except ValueError as error:

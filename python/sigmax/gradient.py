@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from sigmax._arrays import Array, Examples, pointer
+from sigmax._arrays import Array, pointer
 from sigmax._errors import check
 from sigmax._sigmax import ffi, lib
 from sigmax.scoring import score
 
 if TYPE_CHECKING:
+    from sigmax._examples import Examples
     from sigmax.network import Network
 
 _STEP = 1e-5  # of the central differences: about the cube root of float64's precision

@@ -4,38 +4,43 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any, NoReturn, Self, cast
+from typing import TYPE_CHECKING, Any, NoReturn, Self, TypeAlias, cast
 
 import numpy as np
 
-from sigmax import gradient, training
+from sigmax import calibration, gradient, prediction
 from sigmax._arrays import (
     FLOAT32,
     FLOAT64,
     INT64,
     Array,
-    Examples,
-    as_examples,
     as_integer,
-    as_rows,
+    direct,
     pointer,
     require_finite,
 )
 from sigmax._errors import check
+from sigmax._examples import Examples, as_examples
 from sigmax._layout import Layout, Views
+from sigmax._rows import open_rows
 from sigmax._sigmax import ffi, lib
-from sigmax.options import FitOptions
+from sigmax.preparation import Preparation, as_preparation
 from sigmax.scoring import score
+from sigmax.trainable import Trainable
 
 if TYPE_CHECKING:
     import numpy.typing as npt
 
     from sigmax._sigmax import CData
+    from sigmax._sparse import SparseLike
+
+    RowsLike: TypeAlias = npt.ArrayLike | SparseLike
 
 _INITS = {"lecun": lib.SIGMAX_LECUN, "glorot": lib.SIGMAX_GLOROT, "large": lib.SIGMAX_LARGE}
 _OK = lib.SIGMAX_OK
 _MAX_SEED = 2**64 - 1
-_STATE = ("sizes", "dtype", "parameters", "seed", "epochs_trained")
+_STATE = {"sizes", "dtype", "parameters", "seed", "epochs_trained"}
+_OPTIONAL_STATE = {"temperature", "preparation"}
 
 
 def _refuse(status: int, X: Array, data: CData) -> NoReturn:
@@ -46,16 +51,19 @@ def _refuse(status: int, X: Array, data: CData) -> NoReturn:
     raise AssertionError(f"status {status} is no error")
 
 
-class Network:
+class Network(Trainable):
     """A fully connected network: sigmoid hidden layers, softmax output, cross-entropy cost.
 
     Forward: z_l = a_{l-1} W_l^T + b_l, a_l = sigmoid(z_l) in hidden layers, a_L = softmax(z_L).
     Names and equations are those of M. Nielsen, Neural Networks and Deep Learning, chapter 2.
 
     Arrays of examples, called X below, are (n, n_0) of finite real numbers. They are used without a
-    copy when they have the network's dtype and C order, and converted once otherwise. Targets y are
-    integer labels (n,) from 0 to n_L - 1 (int64 is used without a copy), or rows (n, n_L) of class
-    probabilities, >= 0 with a sum of 1 within 0.001.
+    copy when they have the network's dtype and C order, and converted once otherwise. X may also be
+    a sparse array or matrix of SciPy (CSR is used as it is, other formats are converted to it), of
+    which no more than a batch or 16 MiB is made dense at a time, or a `numpy.memmap` larger than
+    memory, which is read, converted and checked a few MiB at a time. Targets y are integer labels
+    (n,) from 0 to n_L - 1 (int64 is used without a copy), or rows (n, n_L) of class probabilities,
+    >= 0 with a sum of 1 within 0.001. A network with a `preparation` applies it to every X.
 
     Parameters
     ----------
@@ -117,6 +125,9 @@ class Network:
         self._pointer = pointer(self._arena)
         self._handle, self._dtype = self._layout.handle, self._layout.dtype
         self._n_in, self._n_out = self._layout.sizes[0], self._layout.sizes[-1]
+        self._preparation: Preparation | None = None
+        self._temperature = 1.0
+        self._forget()
 
     # ---- description -----------------------------------------------------------------------------
 
@@ -151,6 +162,16 @@ class Network:
         return self._epochs_trained
 
     @property
+    def preparation(self) -> Preparation | None:
+        """What is done to every X beforehand; `fit` sets it when asked to, and keeps it."""
+        return self._preparation
+
+    @property
+    def temperature(self) -> float:
+        """T in softmax(z_L / T) of `predict_proba`; 1 until `calibrate`, and after each `fit`."""
+        return self._temperature
+
+    @property
     def parameters(self) -> Array:
         """All weights, then all biases: a flat writable view of (n_parameters,)."""
         return self._arena[:]
@@ -172,10 +193,10 @@ class Network:
 
     # ---- use -------------------------------------------------------------------------------------
 
-    def predict_proba(self, X: npt.ArrayLike) -> Array:
+    def predict_proba(self, X: RowsLike) -> Array:
         """Return the probabilities of the classes, a_L (n, n_L), in the network's dtype.
 
-        Zero rows are allowed.
+        They are softmax(z_L / temperature); see `calibrate`. Zero rows are allowed.
 
         Raises
         ------
@@ -188,17 +209,19 @@ class Network:
         >>> network.predict_proba(X).sum(axis=1)
         array([1., 1., 1., 1.], dtype=float32)
         """
-        rows, data = as_rows(X, self._dtype, self._n_in, check_finite=False)
-        n = len(rows)
+        data = direct(X, self._dtype, self._n_in) if self._preparation is None else None
+        if data is None:
+            return prediction.probabilities(self, X)
+        n = len(cast(Array, X))
         probabilities: Array = np.empty((n, self._n_out), self._dtype)
         status = lib.sigmax_predict_proba(
-            self._handle, self._pointer, data, n, pointer(probabilities)
+            self._handle, self._pointer, self._temperature, data, n, pointer(probabilities)
         )
         if status != _OK:
-            _refuse(status, rows, data)
+            _refuse(status, cast(Array, X), data)
         return probabilities
 
-    def predict(self, X: npt.ArrayLike) -> npt.NDArray[np.int64]:
+    def predict(self, X: RowsLike) -> npt.NDArray[np.int64]:
         """Return the class of each row (n,): the index of its first largest probability.
 
         Raises what `predict_proba` raises.
@@ -208,18 +231,22 @@ class Network:
         >>> network.predict(X)
         array([0, 1, 1, 0])
         """
-        rows, data = as_rows(X, self._dtype, self._n_in, check_finite=False)
-        labels = np.empty(len(rows), INT64)
+        data = direct(X, self._dtype, self._n_in) if self._preparation is None else None
+        if data is None:
+            return prediction.labels(self, X)
+        n = len(cast(Array, X))
+        labels = np.empty(n, INT64)
         status = lib.sigmax_predict(
-            self._handle, self._pointer, data, len(rows), pointer("int64_t[]", labels)
+            self._handle, self._pointer, data, n, pointer("int64_t[]", labels)
         )
         if status != _OK:
-            _refuse(status, rows, data)
+            _refuse(status, cast(Array, X), data)
         return labels
 
-    def activations(self, X: npt.ArrayLike) -> list[Array]:
+    def activations(self, X: RowsLike) -> list[Array]:
         """Return [a_0, ..., a_L] with a_l (n, n_l); a_0 is X itself where no copy was needed.
 
+        These are the activations of training, at a temperature of 1; X is made dense as a whole.
         Raises what `predict_proba` raises.
 
         Examples
@@ -227,13 +254,17 @@ class Network:
         >>> [a.shape for a in sigmax.Network([784, 30, 10]).activations(np.zeros((5, 784)))]
         [(5, 784), (5, 30), (5, 10)]
         """
-        rows, data = as_rows(X, self._dtype, self._n_in)
-        units: Array = np.empty(len(rows) * self._layout.n_units, self._dtype)
-        check(lib.sigmax_activations(self._handle, self._pointer, data, len(rows), pointer(units)))
-        return [rows, *self._layout.units(units, len(rows))]
+        opened = open_rows(X, self._dtype, self._n_in)
+        a_0 = opened.prepared(self._preparation).dense().X
+        n = len(a_0)
+        units: Array = np.empty(n * self._layout.n_units, self._dtype)
+        check(lib.sigmax_activations(self._handle, self._pointer, pointer(a_0), n, pointer(units)))
+        return [a_0, *self._layout.units(units, n)]
 
-    def cost(self, X: npt.ArrayLike, y: npt.ArrayLike) -> float:
+    def cost(self, X: RowsLike, y: npt.ArrayLike) -> float:
         """Return C = -(1/n) sum_x sum_i y_i ln a_i in nats, computed from z_L; l2 is not in it.
+
+        The a_i are those of `predict_proba`, at the network's temperature.
 
         Raises
         ------
@@ -246,9 +277,10 @@ class Network:
         >>> sigmax.Network([2, 2], seed=0).cost([[0, 0]], [1])
         0.6931471805599453
         """
-        return score(self, self._examples(X, y))[0]
+        examples = self._open(X, y).prepared(self._preparation, at_once=False)
+        return score(self, examples, self._temperature)[0]
 
-    def accuracy(self, X: npt.ArrayLike, y: npt.ArrayLike) -> float:
+    def accuracy(self, X: RowsLike, y: npt.ArrayLike) -> float:
         """Return the share of rows whose predicted class is that of y, from 0 to 1.
 
         The class of a row of probabilities is its first largest entry. Raises what `cost` raises.
@@ -258,23 +290,23 @@ class Network:
         >>> network.accuracy(X, network.predict(X))
         1.0
         """
-        return score(self, self._examples(X, y))[1]
+        return score(self, self._open(X, y).prepared(self._preparation, at_once=False))[1]
 
-    def backprop(self, X: npt.ArrayLike, y: npt.ArrayLike) -> gradient.Backprop:
+    def backprop(self, X: RowsLike, y: npt.ArrayLike) -> gradient.Backprop:
         """Return cost, errors and gradient of one batch, by the four equations of backpropagation.
 
         BP1: delta_L = a_L - y. BP2: delta_l = (delta_{l+1} W_{l+1}) * a_l * (1 - a_l).
         BP3: dC/db_l = mean of delta_l over the rows. BP4: dC/dW_l = (1/n) delta_l^T a_{l-1}.
-        Changes nothing. Raises what `cost` raises.
+        Changes nothing; at a temperature of 1; X is made dense as a whole. Raises what `cost` does.
 
         Examples
         --------
         >>> result = network.backprop(X, y)
         >>> network.weights[0] -= 0.5 * result.nabla_w[0]
         """
-        return gradient.backprop(self, self._examples(X, y))
+        return gradient.backprop(self, self._examples(X, y).dense())
 
-    def gradient_check(self, X: npt.ArrayLike, y: npt.ArrayLike) -> float:
+    def gradient_check(self, X: RowsLike, y: npt.ArrayLike) -> float:
         """Return max |numeric - analytic| / max |analytic| over the whole gradient, in float64.
 
         Numeric is the central difference (C(w + h) - C(w - h)) / 2h with h = 0.00001, analytic is
@@ -290,82 +322,44 @@ class Network:
         True
         """
         twin = self._twin(FLOAT64)
-        return gradient.relative_error(twin, twin._examples(X, y))
+        return gradient.relative_error(twin, twin._examples(X, y).dense())
+
+    def _open(self, X: object, y: object, names: tuple[str, str] = ("X", "y")) -> Examples:
+        """Return the examples, of the right shapes; X is neither prepared nor looked at yet."""
+        return as_examples(X, y, self._dtype, self._n_in, self._n_out, names)
 
     def _examples(self, X: object, y: object, names: tuple[str, str] = ("X", "y")) -> Examples:
-        return as_examples(X, y, self._dtype, self._n_in, self._n_out, names)
+        """Return the examples as C takes them, at once where they are in memory."""
+        return self._open(X, y, names).prepared(self._preparation)
 
     # ---- training --------------------------------------------------------------------------------
 
-    def fit(
-        self,
-        X: npt.ArrayLike,
-        y: npt.ArrayLike,
-        *,
-        epochs: int = FitOptions.epochs,
-        batch_size: int = FitOptions.batch_size,
-        learning_rate: float | None = FitOptions.learning_rate,
-        l2: float = FitOptions.l2,
-        shuffle: bool = FitOptions.shuffle,
-        X_val: npt.ArrayLike | None = None,
-        y_val: npt.ArrayLike | None = None,
-        progress: bool = FitOptions.progress,
-    ) -> training.History:
-        """Train by mini-batch gradient descent: w -= learning_rate * (mean of dC/dw + l2 * w).
+    def calibrate(self, X_val: RowsLike, y_val: npt.ArrayLike) -> calibration.Calibration:
+        """Fit the temperature of `predict_proba` on data that was held out from training.
 
-        What is minimised is C + (l2/2) sum w^2 over weights, not biases. A second call goes on from
-        the present parameters and shuffles. Whatever it raises, Ctrl-C included, the network keeps
-        what was trained and stays usable. One seed gives the same parameters to the bit, whatever
-        the number of threads, with one build on one instruction set.
-
-        Parameters
-        ----------
-        X, y : array_like
-            Examples and targets, see `Network`.
-        epochs : int
-            Passes over the data, >= 0.
-        batch_size : int
-            Rows per update, >= 1; more than there are means all. A short last batch is kept, with
-            the mean over its own rows.
-        learning_rate : float or None
-            Finite and > 0; None stands for 0.5.
-        l2 : float
-            Weight decay, finite and >= 0.
-        shuffle : bool
-            Take the rows in a new random order in each epoch, or in the order of X.
-        X_val, y_val : array_like, optional
-            Examples to report cost and accuracy on after each epoch; both or neither.
-        progress : bool
-            Draw a progress bar.
+        A network that is surer than it is right gets a temperature T above 1. The probabilities
+        become softmax(z_L / T); what is predicted does not change. T minimises the cost on these
+        examples (Guo et al. 2017, On Calibration of Modern Neural Networks). It is stored with the
+        network, applied by `predict_proba` and `cost`, and set back to 1 by the next `fit`.
 
         Returns
         -------
-        History
-            Cost, accuracy and seconds of each epoch.
+        Calibration
+            The temperature, and expected calibration error (15 bins) and cost before and after.
 
         Raises
         ------
         TypeError, ValueError
-            When an option or an array is not as described, or a parameter is not finite.
-        DivergedError
-            When a batch makes the cost or a parameter infinite or NaN. The parameters from before
-            that batch are kept.
+            As `cost`; also when every row is right already, so that no temperature is the best.
 
         Examples
         --------
-        >>> history = network.fit(X, y, epochs=10, X_val=X_test, y_val=y_test)
-        >>> history.val_accuracy[-1]
-        0.97
+        >>> network.calibrate(X_val, y_val)
+        Calibration(temperature=1.62, ece_before=0.043, ece_after=0.011, cost_before=0.31, ...)
         """
-        options = FitOptions(
-            epochs=epochs,
-            batch_size=batch_size,
-            learning_rate=learning_rate,
-            l2=l2,
-            shuffle=shuffle,
-            progress=progress,
-        )
-        return training.fit(self, X, y, options, X_val, y_val)
+        found = calibration.calibrate(self, self._examples(X_val, y_val, ("X_val", "y_val")))
+        self._temperature = found.temperature
+        return found
 
     # ---- copies ----------------------------------------------------------------------------------
 
@@ -412,13 +406,25 @@ class Network:
     def __getstate__(self) -> dict[str, object]:
         """Give what a copy in another process needs."""
         self._layout.require_finite(self._arena, "a network that is stored")
-        values = (self.sizes, self._dtype.name, self._arena, self._seed, self._epochs_trained)
-        return dict(zip(_STATE, values, strict=True))
+        p = self._preparation
+        return {
+            "sizes": self.sizes,
+            "dtype": self._dtype.name,
+            "parameters": self._arena,
+            "seed": self._seed,
+            "epochs_trained": self._epochs_trained,
+            "temperature": self._temperature,
+            "preparation": None if p is None else (p.mean, p.scale, p.fill),
+        }
 
     def __setstate__(self, state: object) -> None:
-        """Take what `__getstate__` gave, after checking all of it."""
-        if not isinstance(state, dict) or set(state) != set(_STATE):
-            raise ValueError(f"the state of a network holds {', '.join(_STATE)} and nothing else")
+        """Take what `__getstate__` gave, or did before there were the optional ones; check all."""
+        names = set(state) if isinstance(state, dict) else set()
+        if not isinstance(state, dict) or not names >= _STATE or names - _STATE - _OPTIONAL_STATE:
+            raise ValueError(
+                f"the state of a network holds {', '.join(sorted(_STATE))}, perhaps "
+                f"{' and '.join(sorted(_OPTIONAL_STATE))}, and nothing else"
+            )
         parameters = state["parameters"]
         self._describe(state["sizes"], state["dtype"], state["seed"], state["epochs_trained"])
         if (
@@ -430,6 +436,8 @@ class Network:
         self._allocate()
         self._arena[:] = parameters
         self._layout.require_finite(self._arena, "a stored network")
+        self._temperature = calibration.as_temperature(state.get("temperature", 1.0))
+        self._preparation = as_preparation(state.get("preparation"), self._n_in)
 
     def _twin(self, dtype: np.dtype[Any]) -> Self:
         """Copy in another precision."""
@@ -437,4 +445,5 @@ class Network:
         twin._describe(self.sizes, dtype, self._seed, self._epochs_trained)
         twin._allocate()
         twin._arena[:] = self._arena
+        twin._preparation, twin._temperature = self._preparation, self._temperature
         return twin

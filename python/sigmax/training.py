@@ -1,200 +1,287 @@
-"""The loop of `fit`: chunks of batches in C, and between them progress, Ctrl-C and validation."""
+"""The loop of `fit`: chunks of batches in C, and between them all that happens after an epoch."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from time import perf_counter
-from typing import TYPE_CHECKING, Any, Protocol, cast
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from sigmax._arrays import Examples, pointer
-from sigmax._errors import DivergedError, check
-from sigmax._sigmax import ffi, lib
-from sigmax.options import FitOptions
+from sigmax import archive, diagnosis
+from sigmax._progress import Bar, progress_bar
+from sigmax._sigmax import ffi
+from sigmax.assembly import Assembly, assemble
+from sigmax.epoch import (
+    Pace,
+    Standing,
+    c_training,
+    dropout_seed,
+    new_moments,
+    new_order,
+    run_epoch,
+    shuffle,
+)
+from sigmax.history import SERIES, History
+from sigmax.options import OPTION_NAMES, FitOptions, require_known
+from sigmax.schedules import LearningRate
 from sigmax.scoring import score
+from sigmax.state import TrainingState
+from sigmax.stopping import EarlyStopping
 
 if TYPE_CHECKING:
-    from sigmax._sigmax import CData
     from sigmax.network import Network
 
-_CHUNK_SECONDS = 0.05  # of work in one C call: Ctrl-C waits for it, and a call's cost is lost in it
-_CHUNK_GROWTH = 8  # at most, from one chunk to the next: the first are too short to measure well
 
+class Run:
+    """One run of `fit`, from its first epoch or from where it was interrupted."""
 
-@dataclass(repr=False)
-class History:
-    """What `fit` saw, a value per epoch.
-
-    Attributes
-    ----------
-    cost : list of float
-        Mean over the epoch's rows in nats, each taken before its batch's update; l2 is not in it.
-    accuracy : list of float
-        Share of the epoch's rows that were classified correctly, likewise before the update.
-    val_cost, val_accuracy : list of float
-        On the validation data, after the epoch; empty when there was none.
-    seconds : list of float
-        Wall-clock time of the training in the epoch, validation not counted.
-
-    Examples
-    --------
-    >>> history = network.fit(X, y, epochs=3)
-    >>> history
-    History(epochs=3, cost=0.2104, accuracy=0.9382)
-    >>> len(history.cost), history.epochs
-    (3, 3)
-    """
-
-    cost: list[float] = field(default_factory=list)
-    accuracy: list[float] = field(default_factory=list)
-    val_cost: list[float] = field(default_factory=list)
-    val_accuracy: list[float] = field(default_factory=list)
-    seconds: list[float] = field(default_factory=list)
-
-    @property
-    def epochs(self) -> int:
-        """The number of epochs completed."""
-        return len(self.cost)
-
-    def __repr__(self) -> str:
-        """Give the number of epochs and the values of the last one."""
-        return (
-            f"History(epochs={self.epochs}{''.join(f', {k}={v}' for k, v in self.last().items())})"
+    def __init__(
+        self, network: Network, work: Assembly, options: FitOptions, state: TrainingState
+    ) -> None:
+        self.network, self.work, self.options = network, work, options
+        self.history = state.history
+        self.rate = LearningRate(options, state.schedule)
+        self.stopping = (
+            EarlyStopping(options, state.stopping, state.best) if options.early_stopping else None
+        )
+        self._epochs_before = network.epochs_trained - state.epoch
+        self.moments = new_moments(network, options) if state.moments.size == 0 else state.moments
+        self._marks = state.marks
+        self.n_rows = work.source.n_rows if state.n_rows is None else state.n_rows
+        self._order = new_order(options, work.source)
+        self._warned = False
+        progress = ffi.new(
+            "sigmax_progress *",
+            {
+                "cost": state.cost,
+                "n_correct": state.n_correct,
+                "batch": state.batch,
+                "step": state.step,
+            },
+        )
+        self.now = Standing(
+            state.epoch,
+            progress,
+            state.position,
+            perf_counter() - state.seconds,
+            state.stopping,
+            state.schedule,
         )
 
-    def last(self) -> dict[str, str]:
-        """Return the last epoch's values, rounded for reading; empty when there was no epoch."""
-        series = {
-            "cost": self.cost,
-            "accuracy": self.accuracy,
-            "val_cost": self.val_cost,
-            "val_accuracy": self.val_accuracy,
-        }
-        # a cost has no scale, an accuracy ends at 1
-        return {
-            name: f"{values[-1]:.4{'g' if 'cost' in name else 'f'}}"
-            for name, values in series.items()
-            if values
-        }
+    @property
+    def over(self) -> bool:
+        """Whether no epoch is left to train."""
+        return (
+            self.now.epoch >= self.options.epochs
+            or self.history.stopped is not None
+            or (self.stopping is not None and self.stopping.exhausted)
+        )
 
+    def train(self, bar: Bar | None) -> None:
+        """Run the epochs that are left, by gradient descent of one kind or another."""
+        seed = dropout_seed(self.network, self._epochs_before)
+        step = c_training(self.network, self.options, self.moments, seed)
+        pace = Pace()
+        while not self.over:
+            rate = self.rate(self.now.epoch)
+            step.learning_rate = rate
+            self._begin(bar)
+            shuffle(self.network, self._order)
+            for progress, offset in run_epoch(
+                self.network, self.work.source, step, self._order, self.now, pace, bar
+            ):
+                self.now = self.now._replace(progress=progress, offset=offset)
+            done = self.now.progress
+            self.close_epoch(
+                done.cost, done.n_correct, self.now.offset + done.position, rate, done.step, bar
+            )
 
-class _Pace:
-    """How many batches make a chunk, learnt from the chunks before. Results do not depend on it."""
+    def close_epoch(
+        self, cost: float, n_correct: float, n_rows: int, rate: float, step: int, bar: Bar | None
+    ) -> None:
+        """Do all that follows the last batch of an epoch, from History to the checkpoint.
 
-    def __init__(self) -> None:
-        self.n_batches = 1
+        cost and n_correct are sums over the rows. Until the new standing is set, Ctrl-C finds the
+        old one, and a resumed run does it all again.
+        """
+        history, epoch = self.history, self.now.epoch
+        history.seconds.append(perf_counter() - self.now.started)
+        history.cost.append(cost / n_rows)
+        history.accuracy.append(n_correct / n_rows)
+        history.learning_rate.append(rate)
+        if self.work.validation is not None:
+            val_cost, val_accuracy = score(self.network, self.work.validation)
+            history.val_cost.append(val_cost)
+            history.val_accuracy.append(val_accuracy)
+        if self.stopping is not None:
+            self.stopping.observe(history, self.network._arena)
+        self.rate.observe(epoch, (history.val_cost or history.cost)[-1])
+        self.n_rows = n_rows
+        self.now = Standing(
+            epoch + 1,
+            ffi.new("sigmax_progress *", {"step": step}),
+            0,
+            perf_counter(),
+            {} if self.stopping is None else self.stopping.state,
+            self.rate.state,
+        )
+        self.network._epochs_trained = self._epochs_before + epoch + 1
+        if bar is not None:
+            bar.set_postfix(history.last(), refresh=self.over)
+        if epoch == 0:
+            self._warned = diagnosis.after_first_epoch(self.network, self.work, history)
+        if _call_back(self.options.callbacks, self.network, epoch, history):
+            history.stopped = "callback"
+        if self.options.checkpoint and (epoch + 1) % self.options.checkpoint_every == 0:
+            self.save()
 
-    def learn(self, done: int, seconds: float) -> None:
-        """Take note that done batches took so long."""
-        if seconds * _CHUNK_GROWTH <= _CHUNK_SECONDS:
-            # an epoch's last chunk may be shorter than asked for, and says little then
-            if done >= self.n_batches:
-                self.n_batches *= _CHUNK_GROWTH
-        else:
-            self.n_batches = max(1, int(done * _CHUNK_SECONDS / seconds))
+    def finish(self) -> None:
+        """Put the best parameters back where they are wanted, and write the last checkpoint."""
+        if self.stopping is not None:
+            if self.history.stopped is None and self.stopping.exhausted:
+                self.history.stopped = "early_stopping"
+            self.stopping.restore(self.history, self.network._arena)
+        if self.options.checkpoint:
+            self.save(finished=True)
+        if not self._warned:
+            diagnosis.at_the_end(self.network, self.work, self.options, self.history)
 
+    def save(self, *, finished: bool = False) -> None:
+        """Write a checkpoint of this moment."""
+        from sigmax import checkpoints
 
-class _Bar(Protocol):
-    """The part of tqdm's bar that is used here."""
+        assert self.options.checkpoint is not None
+        self.network._epochs_trained = self._epochs_before + self.now.epoch
+        state = replace(self.state(), finished=finished)
+        checkpoints.save(self.options.checkpoint, self.network, self.options, state)
 
-    def update(self, n: int) -> object: ...
-    def set_description(self, desc: str, *, refresh: bool) -> None: ...
-    def set_postfix(self, values: dict[str, str], *, refresh: bool) -> None: ...
+    def state(self) -> TrainingState:
+        """Return all that is needed to go on from this moment; arrays are not copied."""
+        now, history = self.now, self.history
+        return TrainingState(
+            epoch=now.epoch,
+            position=now.offset + now.progress.position,
+            cost=now.progress.cost,
+            n_correct=now.progress.n_correct,
+            batch=now.progress.batch,
+            step=now.progress.step,
+            seconds=perf_counter() - now.started,
+            moments=self.moments,
+            history=History(
+                **{name: getattr(history, name)[: now.epoch] for name in SERIES},
+                best_epoch=history.best_epoch,
+                stopped=history.stopped,
+            ),
+            stopping=dict(now.stopping),
+            best=None if self.stopping is None else self.stopping.best,
+            schedule=dict(now.schedule),
+            n_rows=self.n_rows,
+            marks=self._marks,
+        )
 
-
-class _NoBar:
-    """A bar that nobody sees."""
-
-    def update(self, n: int) -> None: ...
-    def set_description(self, desc: str, *, refresh: bool) -> None: ...
-    def set_postfix(self, values: dict[str, str], *, refresh: bool) -> None: ...
-
-
-@contextmanager
-def _progress_bar(wanted: bool, n_rows: int) -> Iterator[_Bar]:
-    if not wanted:
-        yield _NoBar()
-        return
-    from tqdm.auto import tqdm  # only here, since it takes long to import
-
-    with tqdm(total=n_rows, unit=" rows", unit_scale=True) as bar:
-        yield cast(_Bar, bar)
+    def _begin(self, bar: Bar | None) -> None:
+        if self.now.progress.position + self.now.offset == 0:
+            self.now = self.now._replace(started=perf_counter())
+        if bar is not None:
+            text = f"epoch {self.now.epoch + 1}/{self.options.epochs}"
+            bar.set_description(text, refresh=False)
 
 
 def fit(
     network: Network,
     X: object,
     y: object,
-    options: FitOptions,
+    given: Mapping[str, Any],
+    *,
     X_val: object = None,
     y_val: object = None,
+    sample_weight: object = None,
+    sample_weight_val: object = None,
+    resume: str | os.PathLike[str] | None = None,
 ) -> History:
-    """Train network on X, y with the given options; see `Network.fit`, which calls this.
+    """Train network; see `Network.fit`, which calls this with the options that it was given.
 
     Examples
     --------
-    >>> history = fit(network, X, y, FitOptions(epochs=5))
+    >>> history = fit(network, X, y, {"epochs": 5})
     """
-    examples = network._examples(X, y)
-    validation = _validation(network, X_val, y_val)
-    network._layout.require_finite(network._arena, "fit")
-    order: np.ndarray[Any, np.dtype[np.uintp]] | None = None
-    if options.shuffle:
-        order = np.empty(len(examples), np.uintp)
-    step = ffi.new("sigmax_training *")
-    order_in_c = ffi.NULL if order is None else pointer("size_t[]", order)
-    step.order = order_in_c
-    step.batch_size = min(options.batch_size, len(examples))
-    step.learning_rate = options.rate
-    step.l2 = options.l2
+    require_known(given, "fit", OPTION_NAMES)
+    checkpoint = None
+    if resume is None:
+        options, state, like = FitOptions(**given), TrainingState(), network
+        network._layout.require_finite(network._arena, "fit")
+    else:
+        from sigmax import checkpoints
 
-    history = History()
-    pace = _Pace()
-    with _progress_bar(options.progress, options.epochs * len(examples)) as bar:
-        for epoch in range(options.epochs):
-            bar.set_description(f"epoch {epoch + 1}/{options.epochs}", refresh=False)
-            started = perf_counter()
-            if order is not None:
-                lib.sigmax_permutation(
-                    network.seed, network.epochs_trained, order_in_c, len(examples)
-                )
-            done = _train_epoch(network, examples, step, epoch, pace, bar)
-            network._epochs_trained += 1
-            history.seconds.append(perf_counter() - started)
-            history.cost.append(done.cost / len(examples))
-            history.accuracy.append(done.n_correct / len(examples))
-            if validation is not None:
-                cost, accuracy = score(network, validation)
-                history.val_cost.append(cost)
-                history.val_accuracy.append(accuracy)
-            bar.set_postfix(history.last(), refresh=epoch + 1 == options.epochs)
-    return history
+        checkpoint = checkpoints.load(resume)
+        checkpoints.require_same_network(checkpoint, network)
+        options, state = checkpoints.resumed_options(checkpoint, given), checkpoint.state
+        like = checkpoint.network
+    if options.checkpoint:
+        archive.require_writable(options.checkpoint)
+    work = assemble(
+        like,
+        X,
+        y,
+        options,
+        X_val=X_val,
+        y_val=y_val,
+        sample_weight=sample_weight,
+        sample_weight_val=sample_weight_val,
+    )
+    if options.epochs == 0:
+        return state.history
+    if checkpoint is not None:
+        checkpoints.take_over(checkpoint, network, work)
+    elif options.checkpoint:
+        from sigmax import checkpoints
+
+        state.marks = checkpoints.data_marks(work)
+    network._preparation, network._temperature, network._kept = work.preparation, 1.0, None
+    if state.finished:
+        return state.history
+    run = Run(network, work, options, state)
+    n_rows = run.n_rows
+    total = None if n_rows is None else options.epochs * n_rows
+    done = 0 if n_rows is None else state.epoch * n_rows + state.position
+    with progress_bar(options.progress, total, done) as bar:
+        try:
+            if options.optimizer == "lbfgs":
+                from sigmax import lbfgs
+
+                lbfgs.train(run, bar)
+            else:
+                run.train(bar)
+            run.finish()
+        except KeyboardInterrupt as interrupt:
+            _keep_for_later(run, interrupt)
+            raise
+    return run.history
 
 
-def _train_epoch(
-    network: Network, examples: Examples, step: CData, epoch: int, pace: _Pace, bar: _Bar
-) -> CData:
-    """Run one epoch in chunks and return its final `sigmax_progress *`."""
-    progress = ffi.new("sigmax_progress *")
-    while progress.position < len(examples):
-        position, batch = progress.position, progress.batch
-        started = perf_counter()
-        status = lib.sigmax_train(
-            network._handle, network._pointer, examples.struct, step, progress, pace.n_batches
-        )
-        if status == lib.SIGMAX_DIVERGED:
-            raise DivergedError(epoch, progress.batch)
-        check(status)
-        pace.learn(progress.batch - batch, perf_counter() - started)
-        bar.update(progress.position - position)
-    return progress
+def _keep_for_later(run: Run, interrupt: KeyboardInterrupt) -> None:
+    """Write the checkpoint of an interrupted run, and say how to go on."""
+    path = run.options.checkpoint
+    run.network._epochs_trained = run._epochs_before + run.now.epoch
+    if path is None:
+        return
+    if run.options.optimizer != "lbfgs":
+        run.save()
+    elif run.now.epoch < run.options.checkpoint_every:  # its memory is in no file, see there
+        return
+    interrupt.add_note(
+        f"training stopped in epoch {run.now.epoch + 1} of {run.options.epochs}; "
+        f"network.fit(X, y, resume={path!r}) goes on"
+    )
 
 
-def _validation(network: Network, X_val: object, y_val: object) -> Examples | None:
-    if (X_val is None) != (y_val is None):
-        given, missing = ("X_val", "y_val") if y_val is None else ("y_val", "X_val")
-        raise ValueError(f"{given} is given but {missing} is not; expected both or neither")
-    return None if X_val is None else network._examples(X_val, y_val, ("X_val", "y_val"))
+def _call_back(callbacks: Iterable[Any], network: Network, epoch: int, history: History) -> bool:
+    """Call all of them, and return whether one wants training to stop."""
+    stop = False
+    for callback in callbacks:
+        answer = getattr(callback, "on_epoch_end", callback)(network, epoch, history)
+        stop |= isinstance(answer, bool | np.bool_) and bool(answer)
+    return stop

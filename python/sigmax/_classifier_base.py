@@ -1,0 +1,113 @@
+"""What a classifier offers once it is fitted: predictions, attributes, a model file."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+
+from sigmax._sklearn import BaseEstimator, ClassifierMixin, check_is_fitted, check_rows
+
+if TYPE_CHECKING:
+    from sigmax._arrays import Array
+    from sigmax._convergence import Convergence
+    from sigmax.network import Network
+
+
+class FittedClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
+    """The side of `SigmaxClassifier` that uses its network, whatever trained it."""
+
+    nan: str  # the parameter: "error" or "mean"
+
+    @property
+    def coefs_(self) -> list[Array]:
+        """Weights, for l = 1 ... L a view W_l^T of shape (n_{l-1}, n_l)."""
+        return [w.T for w in self._fitted("coefs_").weights]
+
+    @property
+    def intercepts_(self) -> list[Array]:
+        """Biases, for l = 1 ... L a view of shape (n_l,)."""
+        return list(self._fitted("intercepts_").biases)
+
+    def predict(self, X: Any) -> Array:
+        """Return the most probable class of each row, (n,).
+
+        Raises
+        ------
+        sklearn.exceptions.NotFittedError
+        TypeError, ValueError
+            When X has other columns than it had in `fit`, or is not finite.
+        """
+        network, rows = self._rows(X)
+        return np.asarray(self.classes_[network.predict(rows)])
+
+    def predict_proba(self, X: Any) -> Array:
+        """Return probabilities (n, n_classes), columns as in classes_, in the network's dtype.
+
+        Raises what `predict` raises.
+        """
+        network, rows = self._rows(X)
+        return network.predict_proba(rows)
+
+    def predict_log_proba(self, X: Any) -> Array:
+        """Return the logarithms of `predict_proba`; -inf where a probability is 0."""
+        probabilities = self.predict_proba(X)
+        with np.errstate(divide="ignore"):
+            return np.asarray(np.log(probabilities, out=probabilities))
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write network and class names to a model file, as `sigmax.Network.save` does.
+
+        `sigmax.Network.load` reads it, and so does the command line, which prints the names:
+        classes_ as text. To keep the estimator itself, pickle it.
+
+        Examples
+        --------
+        >>> classifier.save("irises.npz")
+        """
+        from sigmax import files
+
+        check_is_fitted(self)
+        files.save(path, self.network_, class_names=[str(c) for c in self.classes_.tolist()])
+
+    def _keep(self, network: Network, classes: Array, watch: Convergence) -> Self:
+        """Set the attributes that fitting leaves."""
+        self.network_, self.classes_, self._convergence = network, classes, watch
+        self.n_layers_, self.n_outputs_ = len(network.sizes), network.sizes[-1]
+        self.out_activation_ = "softmax"
+        self.n_iter_, self.t_ = watch.n_iter, watch.rows_seen
+        self.loss_curve_, self.loss_ = watch.loss_curve, watch.loss
+        held_out = watch.early_stopping
+        self.best_loss_ = None if held_out else watch.best_loss
+        self.validation_scores_ = watch.validation_scores if held_out else None
+        self.best_validation_score_ = watch.best_validation_score if held_out else None
+        return self
+
+    @property
+    def _allow_nan(self) -> bool:
+        return self.nan == "mean"
+
+    def _rows(self, X: Any) -> tuple[Network, Any]:
+        check_is_fitted(self)
+        network: Network = self.network_
+        return network, check_rows(self, X, network.dtype, allow_nan=self._allow_nan)
+
+    def _fitted(self, attribute: str) -> Network:
+        try:
+            return self.__dict__["network_"]  # type: ignore[no-any-return]
+        except KeyError:
+            raise AttributeError(
+                f"{type(self).__name__} has no attribute {attribute!r} before fit"
+            ) from None
+
+    def __sklearn_tags__(self) -> Any:
+        """Describe the estimator to scikit-learn 1.6 and later."""
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        tags.input_tags.allow_nan = self._allow_nan
+        return tags
+
+    def _more_tags(self) -> dict[str, Any]:
+        """Describe the estimator to scikit-learn before 1.6."""
+        return {"allow_nan": self._allow_nan}

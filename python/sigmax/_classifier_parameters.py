@@ -1,0 +1,217 @@
+"""The parameters of SigmaxClassifier: their checks, and what they are to `Network.fit`."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from sigmax import _option_checks as checks
+from sigmax._arrays import Array, as_integer
+from sigmax._convergence import Rules
+from sigmax.partial import PARTIAL_OPTIONS
+from sigmax.weighting import row_weights
+
+if TYPE_CHECKING:
+    from sigmax.classifier import SigmaxClassifier
+
+SOLVERS = ("lbfgs", "sgd", "adam", "adamw", "rmsprop")
+_RATES = ("constant", "invscaling", "adaptive")
+_FLAGS = ("shuffle", "warm_start", "nesterovs_momentum", "early_stopping", "standardize")
+_LARGEST_AUTO_BATCH = 200
+_MAX_FUN = 15000
+# what each solver hands on, as {option of fit: parameter}
+_OF_SOLVER = {
+    "sgd": {"momentum": "momentum"},
+    "adam": {"beta1": "beta_1", "beta2": "beta_2", "epsilon": "epsilon"},
+    "adamw": {
+        "beta1": "beta_1",
+        "beta2": "beta_2",
+        "epsilon": "epsilon",
+        "weight_decay": "weight_decay",
+    },
+    "rmsprop": {"rho": "rho", "epsilon": "epsilon"},
+}
+# those that have fit's own name, meaning and check
+_OF_FIT = (
+    "dropout",
+    "label_smoothing",
+    "clip_norm",
+    "l1",
+    "schedule_factor",
+    "schedule_epochs",
+    "warmup_epochs",
+    "min_learning_rate",
+    "standardize",
+    "nan",
+)
+
+
+def check(classifier: SigmaxClassifier, *, partial: bool = False) -> None:
+    """Refuse a parameter that is not what it should be; `Network.fit` checks those it shares.
+
+    partial says that it is for `partial_fit`, which refuses what needs to know all rows or epochs.
+    """
+    c = classifier
+    if c.activation != "logistic":
+        raise ValueError(
+            f"activation is {c.activation!r}; expected 'logistic': sigmax computes sigmoid hidden "
+            "layers and no others"
+        )
+    _choice(c.solver, "solver", SOLVERS)
+    _choice(c.learning_rate, "learning_rate", _RATES)
+    hidden_layers(c.hidden_layer_sizes)
+    for name in _FLAGS:
+        if not isinstance(getattr(c, name), bool | np.bool_):
+            raise TypeError(f"{name} is {getattr(c, name)!r}; expected True or False")
+    for name in ("alpha", "power_t", "tol"):
+        checks.from_zero(getattr(c, name), name)
+    for name in ("learning_rate_init", "epsilon"):
+        checks.above_zero(getattr(c, name), name)
+    for name in ("momentum", "beta_1", "beta_2", "rho", "validation_fraction"):
+        checks.share(getattr(c, name), name)
+    for name in ("max_iter", "max_fun"):
+        as_integer(getattr(c, name), name, 1)
+    if c.n_iter_no_change != math.inf:
+        as_integer(c.n_iter_no_change, "n_iter_no_change", 1)
+    if c.batch_size != "auto":
+        as_integer(c.batch_size, "batch_size", 1)
+    if not isinstance(c.verbose, bool):
+        as_integer(c.verbose, "verbose", 0)
+    if c.solver == "sgd" and c.learning_rate != "constant" and c.schedule != "constant":
+        raise ValueError(
+            f"learning_rate is {c.learning_rate!r} and schedule is {c.schedule!r}; expected one of "
+            "them to be 'constant', since both set the rate"
+        )
+    if c.solver == "lbfgs" and c.max_fun != _MAX_FUN:
+        raise ValueError(
+            f"max_fun is {c.max_fun}; expected its default, {_MAX_FUN}: sigmax does not limit the "
+            "evaluations of lbfgs, only its iterations (max_iter)"
+        )
+    if partial:
+        _check_partial(c)
+
+
+def _check_partial(classifier: SigmaxClassifier) -> None:
+    c = classifier
+    prepared = hasattr(c, "network_") and c.network_.preparation is not None
+    for name, default in {
+        "early_stopping": False,
+        "schedule": "constant",
+        "warmup_epochs": 0,
+        **({} if prepared else {"standardize": False, "nan": "error"}),
+    }.items():
+        value = getattr(c, name)
+        if value != default:
+            raise ValueError(f"{name} is {value!r}; expected {default!r} for partial_fit")
+    if isinstance(c.class_weight, str):
+        raise ValueError(
+            f"class_weight is {c.class_weight!r}; expected a dict or None for partial_fit"
+        )
+
+
+def hidden_layers(sizes: object) -> tuple[int, ...]:
+    """Return hidden_layer_sizes, an integer or several, as a tuple."""
+    if isinstance(sizes, str | bytes) or not isinstance(sizes, Iterable):
+        return (as_integer(sizes, "hidden_layer_sizes", 1),)
+    return tuple(as_integer(n, f"hidden_layer_sizes[{i}]", 1) for i, n in enumerate(sizes))
+
+
+def fit_options(classifier: SigmaxClassifier, n_rows: int, mean_weight: float) -> dict[str, Any]:
+    """Return the keywords of `Network.fit` for so many training rows of that mean weight.
+
+    MLPClassifier adds (alpha/2) sum w^2 to the sum of a batch's costs and divides by the batch's
+    weights in all. For a batch of m rows that is l2 = alpha / (m mean weight).
+    """
+    c = classifier
+    lbfgs = c.solver == "lbfgs"
+    batch_size = n_rows if lbfgs else rows_per_batch(c, n_rows)
+    options: dict[str, Any] = {
+        "epochs": c.max_iter,
+        "optimizer": c.solver,
+        "l2": c.alpha / (batch_size * mean_weight),
+        "shuffle": c.shuffle,
+        **{option: getattr(c, name) for option, name in _OF_SOLVER.get(c.solver, {}).items()},
+        **{name: getattr(c, name) for name in _OF_FIT},
+    }
+    if not lbfgs:
+        options |= {"batch_size": batch_size, "schedule": c.schedule}
+        if not callable(c.schedule):  # which would give the rate by itself
+            options["learning_rate"] = c.learning_rate_init
+    if c.solver == "sgd":
+        if c.momentum == 0:
+            del options["momentum"]
+        else:
+            options["optimizer"] = "nesterov" if c.nesterovs_momentum else "momentum"
+    return options
+
+
+def of_one_epoch(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Return those of `fit_options` that `Network.partial_fit` takes."""
+    return {name: value for name, value in options.items() if name in PARTIAL_OPTIONS}
+
+
+def rows_per_batch(classifier: SigmaxClassifier, n_rows: int) -> int:
+    """Return batch_size, at most n_rows."""
+    wanted = classifier.batch_size
+    return min(n_rows, _LARGEST_AUTO_BATCH if wanted == "auto" else int(wanted))
+
+
+def rules(classifier: SigmaxClassifier, options: Mapping[str, Any], n_rows: int) -> Rules:
+    """Return what decides when training ends; options are those of `fit_options`."""
+    c = classifier
+    return Rules(
+        n_rows=n_rows,
+        learning_rate=c.learning_rate if c.solver == "sgd" else "constant",
+        learning_rate_init=c.learning_rate_init,
+        power_t=c.power_t,
+        tol=c.tol,
+        n_iter_no_change=math.inf if c.solver == "lbfgs" else c.n_iter_no_change,
+        l2=options["l2"],
+        l1=options["l1"],
+        verbose=bool(c.verbose),
+    )
+
+
+def weights(
+    class_weight: object, sample_weight: Any, classes: Array, labels: Array
+) -> Array | None:
+    """Return the weight of each row, (n,) of float64 as given, or None where all are 1."""
+    if sample_weight is not None:
+        given = np.asarray(sample_weight)
+        # scikit-learn's checks want the word "zero"
+        if given.size and given.dtype.kind in "biuf" and not given.any():
+            raise ValueError("sample_weight is zero in all rows; expected at least one weight > 0")
+    of_classes: Any = class_weights(class_weight, classes)
+    return row_weights(sample_weight, of_classes, labels, None, len(classes), mean_one=False)
+
+
+def class_weights(class_weight: object, classes: Array) -> str | tuple[float, ...] | None:
+    """Return class_weight with its dict, if it is one, as a weight per entry of classes."""
+    if class_weight is None:
+        return None
+    if isinstance(class_weight, str):
+        return _choice(class_weight, "class_weight", ("balanced",), ", a dict or None")
+    if not isinstance(class_weight, Mapping):
+        raise TypeError(
+            f"class_weight is {class_weight!r}; expected 'balanced', a dict {{class: weight}} or "
+            "None"
+        )
+    index = {name: i for i, name in enumerate(classes.tolist())}
+    per_class = [1.0] * len(classes)
+    for name, weight in class_weight.items():
+        if name not in index:
+            raise ValueError(
+                f"class_weight has {name!r}; expected one of the classes, {list(index)}"
+            )
+        per_class[index[name]] = checks.from_zero(weight, f"class_weight[{name!r}]")
+    return tuple(per_class)
+
+
+def _choice(value: object, name: str, choices: Sequence[str], more: str = "") -> str:
+    if not isinstance(value, str) or value not in choices:
+        expected = f"expected one of {', '.join(map(repr, choices))}{more}"
+        raise ValueError(f"{name} is {value!r}; {expected}")
+    return value

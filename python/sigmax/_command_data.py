@@ -1,0 +1,184 @@
+"""What the subcommands share: reading data for a model, and checking where results will go."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import csv
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, TextIO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from . import data, files
+
+
+class UserError(Exception):
+    """A mistake in what the user asked for; its text is one line."""
+
+
+def read(
+    arguments: argparse.Namespace, path: str, labels_path: str | None, **wanted: Any
+) -> data.Dataset:
+    """Read a file by the options for .csv files, which all commands have.
+
+    Examples
+    --------
+    >>> read(arguments, arguments.data, arguments.labels, dtype="float32", missing=False)
+    """
+    weight_column = getattr(arguments, "weight_column", None)
+    options = data.CsvOptions(
+        arguments.label_column,
+        arguments.header,
+        arguments.delimiter,
+        # other kinds of files have no columns that would have to be left out
+        weight_column if data.is_csv(path) or wanted.get("labelled", True) else None,
+        wanted.pop("missing", False),
+    )
+    return data.read(path, labels_path, csv=options, **wanted)
+
+
+def read_for(
+    stored: files.StoredModel,
+    arguments: argparse.Namespace,
+    path: str,
+    labels_path: str | None = None,
+    *,
+    labelled: bool = True,
+) -> data.Dataset:
+    """Read a file that a model is to be used on.
+
+    Examples
+    --------
+    >>> read_for(files.load("model.npz"), arguments, "new.csv", labelled=False).X
+    """
+    network = stored.network
+    preparation = network.preparation
+    return read(
+        arguments,
+        path,
+        labels_path,
+        part="test",
+        dtype=str(network.dtype),
+        n_features=network.sizes[0],
+        labelled=labelled,
+        missing=preparation is not None and preparation.fill is not None,
+    )
+
+
+def learn_targets(labels: NDArray[Any], source: str) -> tuple[NDArray[Any], tuple[str, ...] | None]:
+    """Return what fit takes, and the names of the classes where they have any.
+
+    Examples
+    --------
+    >>> learn_targets(np.array(["no", "yes"]), "answers.csv")
+    (array([0, 1]), ('no', 'yes'))
+    """
+    if labels.ndim == 2:
+        return labels, None
+    try:
+        return data.learn_classes(labels)
+    except ValueError as error:
+        raise UserError(f"{source}: {error}") from None
+
+
+def targets(labels: NDArray[Any], names: Sequence[str], source: str) -> NDArray[Any]:
+    """Return what the network takes for labels of a file, by the classes it has learnt.
+
+    Examples
+    --------
+    >>> targets(np.array(["yes", "no"]), ("no", "yes"), "answers.csv")
+    array([1, 0])
+    """
+    if labels.ndim == 2:
+        return labels
+    try:
+        return data.number_labels(labels, tuple(names))
+    except ValueError as error:
+        raise UserError(f"{source}: {error}") from None
+
+
+def classes(y: NDArray[Any]) -> NDArray[np.int64]:
+    """Return class numbers (n,) of labels or of rows of probabilities.
+
+    Examples
+    --------
+    >>> classes(np.array([[0.1, 0.9]]))
+    array([1])
+    """
+    return y.argmax(axis=1) if y.ndim == 2 else y
+
+
+def class_names(names: tuple[str, ...] | None, n_classes: int) -> tuple[str, ...]:
+    """Return the names of the classes, their numbers where they have none.
+
+    Examples
+    --------
+    >>> class_names(None, 2)
+    ('0', '1')
+    """
+    return tuple(str(i) for i in range(n_classes)) if names is None else names
+
+
+def check_output(path: str, *inputs: str | None) -> None:
+    """Refuse before the work what could not be written, or would overwrite what is read.
+
+    Examples
+    --------
+    >>> check_output("answers.csv", "model.npz", "new.csv")
+    """
+    folder = os.path.dirname(os.path.abspath(path))
+    if not os.path.isdir(folder):
+        raise UserError(f"{path}: cannot be written: there is no folder {folder}")
+    if os.path.isdir(path):
+        raise UserError(f"{path}: cannot be written: it is a folder")
+    if not os.access(path if os.path.exists(path) else folder, os.W_OK):
+        raise UserError(f"{path}: cannot be written: permission denied")
+    present = [given for given in inputs if given and os.path.exists(given)]
+    for given in present:
+        if os.path.exists(path) and os.path.samefile(given, path):
+            raise UserError(f"{path}: would be overwritten, but it is also read")
+
+
+@contextlib.contextmanager
+def output(path: str | None, stdout: TextIO) -> Iterator[TextIO]:
+    r"""Open stdout, or a file that takes its name only when it is whole.
+
+    Examples
+    --------
+    >>> with output("answers.csv", sys.stdout) as file:
+    ...     file.write("label\n")
+    """
+    if path is None:
+        yield stdout
+        return
+    if os.path.exists(path) and not os.path.isfile(path):  # a device or a pipe
+        with open(path, "w", encoding="utf-8", newline="") as file:
+            yield file
+        return
+    path = os.path.realpath(path)
+    temporary = f"{path}.{os.getpid()}.tmp"
+    try:
+        with open(temporary, "x", encoding="utf-8", newline="") as file:
+            yield file
+        os.replace(temporary, path)
+    except BaseException:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(temporary)
+        raise
+
+
+def write_rows(file: TextIO, header: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    """Write rows of csv under a header.
+
+    Examples
+    --------
+    >>> write_rows(sys.stdout, ["label"], [["rose"]])
+    label
+    rose
+    """
+    writer = csv.writer(file, lineterminator="\n")
+    writer.writerow(header)
+    writer.writerows(rows)

@@ -1,0 +1,56 @@
+"""Class labels of a classifier: which there are, and their indices."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from sigmax._arrays import Array
+
+
+def find_classes(y: Array, name: str = "y") -> Array:
+    """Return the different labels of y (n,) in order; refuse fewer than two."""
+    classes: Array = np.unique(y)
+    if len(classes) < 2:
+        raise ValueError(
+            f"{name} has only one class, {classes.tolist()[0]!r}; expected at least 2 classes"
+        )
+    return classes
+
+
+def first_classes(given: Any) -> Array:
+    """Return what partial_fit's first call says the classes will be."""
+    if given is None:
+        raise ValueError("classes is None; the first call to partial_fit needs all classes")
+    return find_classes(_flat(given), "classes")
+
+
+def require_same_classes(given: Any, classes: Array) -> None:
+    """Refuse that a later call to partial_fit names other classes; None names none."""
+    if given is None:
+        return
+    again = np.unique(_flat(given))
+    if not np.array_equal(again, classes):
+        raise ValueError(
+            f"classes is {again.tolist()}; expected those of the call before, {classes.tolist()}"
+        )
+
+
+def indices(y: Array, classes: Array) -> Array:
+    """Return the index of each label of y (n,) in classes (n_classes,), which are in order."""
+    unknown = np.flatnonzero(~np.isin(y, classes))
+    if unknown.size:
+        row = unknown[0]
+        raise ValueError(
+            f"y, row {row}: {y.tolist()[row]!r}; expected one of the classes, {classes.tolist()}"
+        )
+    return np.searchsorted(classes, y).astype(np.int64, copy=False)
+
+
+def _flat(given: Any) -> Array:
+    classes = np.asarray(given)
+    if classes.ndim != 1 or not classes.size:
+        raise ValueError(f"classes has shape {classes.shape}; expected (n_classes,)")
+    return classes

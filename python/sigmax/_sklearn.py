@@ -1,0 +1,78 @@
+"""The door to scikit-learn: what its releases name differently, and the error without it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+try:
+    from sklearn.base import BaseEstimator, ClassifierMixin  # type: ignore[import-untyped]
+    from sklearn.exceptions import ConvergenceWarning  # type: ignore[import-untyped]
+    from sklearn.model_selection import train_test_split  # type: ignore[import-untyped]
+    from sklearn.utils import check_random_state  # type: ignore[import-untyped]
+    from sklearn.utils.metaestimators import available_if  # type: ignore[import-untyped]
+    from sklearn.utils.multiclass import (  # type: ignore[import-untyped]
+        check_classification_targets,
+        type_of_target,
+    )
+    from sklearn.utils.validation import check_is_fitted  # type: ignore[import-untyped]
+except ImportError as error:
+    raise ImportError(
+        "SigmaxClassifier needs scikit-learn: pip install 'sigmax[sklearn]'"
+    ) from error
+
+try:
+    from sklearn.utils.validation import validate_data as _validate_data
+
+    _FINITE = "ensure_all_finite"
+except ImportError:  # before 1.6 it is a method of the estimator
+
+    def _validate_data(estimator: Any, **given: Any) -> Any:
+        return estimator._validate_data(**given)
+
+    _FINITE = "force_all_finite"
+
+__all__ = [
+    "BaseEstimator",
+    "ClassifierMixin",
+    "ConvergenceWarning",
+    "available_if",
+    "check_examples",
+    "check_is_fitted",
+    "check_random_state",
+    "check_rows",
+    "train_test_split",
+]
+
+
+def check_rows(estimator: Any, X: object, dtype: Any, *, allow_nan: bool) -> Any:
+    """Return X as a C-ordered array or CSR matrix (n, estimator.n_features_in_) of dtype.
+
+    Column names are compared with those of fit.
+    """
+    return _validate_data(estimator, X=X, reset=False, **_demands(dtype, allow_nan))
+
+
+def check_examples(
+    estimator: Any, X: object, y: object, dtype: Any, *, reset: bool, allow_nan: bool
+) -> tuple[Any, Any]:
+    """Return X as `check_rows` does, and y as an array (n,) of class labels.
+
+    dtype may be several: the first is the one to convert to when X has none of them. reset sets
+    n_features_in_ and feature_names_in_ from X, otherwise X is compared with them.
+    """
+    if y is not None:
+        # asked first, since the array checks would say no more than that y has two dimensions
+        kind = type_of_target(y)
+        if kind.startswith("multilabel") or kind.endswith("multioutput"):
+            raise ValueError(
+                f"y is {kind}; expected one class per row, (n,): softmax gives a row one class. "
+                "sklearn.multioutput.MultiOutputClassifier fits one classifier per column"
+            )
+    X, y = _validate_data(estimator, X=X, y=y, reset=reset, **_demands(dtype, allow_nan))
+    check_classification_targets(y)
+    return X, y
+
+
+def _demands(dtype: Any, allow_nan: bool) -> dict[str, Any]:
+    finite = "allow-nan" if allow_nan else True
+    return {"accept_sparse": "csr", "dtype": dtype, "order": "C", _FINITE: finite}

@@ -1,0 +1,411 @@
+"""SigmaxClassifier: a network under scikit-learn's conventions."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+
+from sigmax import _classifier_parameters as parameters
+from sigmax._classifier_base import FittedClassifier
+from sigmax._convergence import Convergence
+from sigmax._errors import DivergedError
+from sigmax._labels import find_classes, first_classes, indices, require_same_classes
+from sigmax._sklearn import (
+    ConvergenceWarning,
+    available_if,
+    check_examples,
+    check_random_state,
+    train_test_split,
+)
+from sigmax.network import Network
+from sigmax.scoring import score
+from sigmax.weighting import as_weights
+
+if TYPE_CHECKING:
+    from sigmax._arrays import Array
+    from sigmax.history import History
+
+_DTYPES = (np.float64, np.float32)  # float32 stays, all else becomes the first
+_LARGEST_SEED = 2**63 - 1
+
+
+def _goes_in_steps(classifier: SigmaxClassifier) -> bool:
+    if classifier.solver == "lbfgs":
+        raise AttributeError("partial_fit needs a solver that goes in steps, which lbfgs does not")
+    return True
+
+
+class SigmaxClassifier(FittedClassifier):
+    """A network with sigmoid hidden layers and softmax output, as a scikit-learn classifier.
+
+    Parameters, attributes and stopping rules are those of scikit-learn's MLPClassifier, so that
+    its name can be replaced in a script; what follows `max_fun` is sigmax's own. Where it differs:
+
+    - activation is "logistic", nothing else.
+    - Two classes have two softmax outputs rather than one logistic one: the same function, but
+      coefs_[-1] has two columns, and both are penalised.
+    - Initial weights are drawn as `init` says, biases are 0.
+    - alpha: MLPClassifier divides (alpha/2) sum w^2 by the rows of each batch, a short last one
+      included. Here it is l2 = alpha / (m mean weight) for batches of m rows, the last one too, so
+      that all batches have the same optimum. loss_curve_ holds the penalty at the end of an epoch.
+    - epsilon is added to sqrt(v / (1 - beta_2^t)), as in PyTorch. After a change of the rate, the
+      momentum of earlier gradients goes on with the new rate.
+    - sample_weight: a batch's gradient is divided by its rows times the mean weight of all rows
+      rather than by its own weights' sum. `partial_fit` takes weights as they are.
+    - `partial_fit` after unpickling or `fit` begins with a fresh optimiser.
+    - A parameter that the solver does not use is checked and then ignored, as it is there.
+
+    It computes in X's dtype: float32 stays float32, anything else becomes float64. X may be sparse
+    (CSR; other formats are converted); it is not made dense as a whole.
+
+    Parameters
+    ----------
+    hidden_layer_sizes : int or sequence of int
+        Neurons of each hidden layer; () is softmax regression.
+    activation : {"logistic"}
+    solver : {"adam", "sgd", "lbfgs", "adamw", "rmsprop"}
+        See `Network.fit`'s optimizer. "sgd" has momentum. "lbfgs" needs SciPy.
+    alpha : float
+        Penalty on the squared weights, >= 0, see above.
+    batch_size : int or "auto"
+        Rows per update; "auto" is min(200, n).
+    learning_rate : {"constant", "invscaling", "adaptive"}
+        Of solver "sgd" alone. "invscaling": learning_rate_init / (rows seen + 1)^power_t;
+        "adaptive": divided by 5 where training would stop otherwise, until it is at most 1e-6.
+    learning_rate_init : float
+        > 0; not used by lbfgs.
+    power_t : float
+        Of "invscaling".
+    max_iter : int
+        Epochs at most; of lbfgs, iterations.
+    shuffle : bool
+        Take the rows in a new random order in each epoch.
+    random_state : int, RandomState or None
+        Determines initial weights, shuffles, dropout and what is held out.
+    tol : float
+        An epoch whose loss (with early_stopping: whose validation accuracy) is not better than the
+        best by tol is no improvement. Not used by lbfgs, which goes on to SciPy's own tolerance.
+    verbose : bool or int
+        Print the loss of each epoch.
+    warm_start : bool
+        Let `fit` go on from the present parameters.
+    momentum : float
+        Of "sgd", from 0 to below 1.
+    nesterovs_momentum : bool
+        Of "sgd" with momentum.
+    early_stopping : bool
+        Hold out rows, stop when accuracy on them has not improved, and go back to the best
+        parameters. Not used by lbfgs.
+    validation_fraction : float
+        The share of rows to hold out, with the same share of each class.
+    beta_1, beta_2, epsilon : float
+        Of "adam" and "adamw", epsilon also of "rmsprop".
+    n_iter_no_change : int
+        Training stops after more than so many epochs in a row without improvement.
+    max_fun : int
+        Taken for the sake of scripts; with lbfgs, whose evaluations are not limited, another value
+        than its default is refused.
+    class_weight : "balanced", dict {class: weight} or None
+        Multiplies the weights of rows; "balanced" is n / (k count).
+    init : {"glorot", "lecun", "large"}
+        See `Network`.
+    dropout, label_smoothing, l1, clip_norm, rho, weight_decay
+        See `Network.fit`; the last two are those of "rmsprop" and "adamw".
+    schedule, schedule_factor, schedule_epochs, warmup_epochs, min_learning_rate
+        See `Network.fit`; with "sgd", schedule or learning_rate must be "constant".
+    standardize : bool
+        Bring each column to mean 0 and deviation 1, as a part of the network. coefs_ are those of
+        the columns so prepared.
+    nan : {"error", "mean"}
+        Refuse NaN in X, or fill in the column's mean in the training data.
+    callbacks : sequence
+        See `Network.fit`; not called by `partial_fit`.
+
+    Attributes
+    ----------
+    classes_ : numpy.ndarray (n_classes,)
+    network_ : Network
+        What was trained. Its parameters are coefs_ and intercepts_.
+    coefs_, intercepts_ : list of numpy.ndarray
+        Views of shapes (n_{l-1}, n_l) and (n_l,).
+    loss_, loss_curve_ : float, list of float
+        Cost with penalties, of the last and of each epoch; with warm_start and partial_fit of all
+        calls. Of lbfgs, at the end, and with the cost at the beginning of each iteration.
+    best_loss_ : float or None
+        The smallest; None with early_stopping.
+    validation_scores_, best_validation_score_ : list of float, float, or None
+        Accuracies on what was held out; None without early_stopping.
+    n_iter_, t_ : int
+        Epochs of the last call; rows seen in all.
+    n_layers_, n_outputs_, out_activation_ : int, int, str
+        Layers with input and output; classes; "softmax".
+    n_features_in_, feature_names_in_ : int, numpy.ndarray
+        Columns of X; their names, where X is a data frame.
+
+    Raises
+    ------
+    ImportError
+        On first use, naming the extra, when scikit-learn is not installed.
+
+    Examples
+    --------
+    >>> X, y = sklearn.datasets.load_digits(return_X_y=True)
+    >>> classifier = sigmax.SigmaxClassifier(random_state=0).fit(X[:1500], y[:1500])
+    >>> classifier.score(X[1500:], y[1500:])
+    0.93
+    """
+
+    def __init__(
+        self,
+        hidden_layer_sizes: int | Sequence[int] = (100,),
+        activation: str = "logistic",
+        *,
+        solver: str = "adam",
+        alpha: float = 0.0001,
+        batch_size: int | str = "auto",
+        learning_rate: str = "constant",
+        learning_rate_init: float = 0.001,
+        power_t: float = 0.5,
+        max_iter: int = 200,
+        shuffle: bool = True,
+        random_state: int | np.random.RandomState | None = None,
+        tol: float = 1e-4,
+        verbose: bool | int = False,
+        warm_start: bool = False,
+        momentum: float = 0.9,
+        nesterovs_momentum: bool = True,
+        early_stopping: bool = False,
+        validation_fraction: float = 0.1,
+        beta_1: float = 0.9,
+        beta_2: float = 0.999,
+        epsilon: float = 1e-8,
+        n_iter_no_change: float = 10,
+        max_fun: int = 15000,
+        class_weight: str | Mapping[Any, float] | None = None,
+        init: str = "glorot",
+        dropout: float = 0.0,
+        label_smoothing: float = 0.0,
+        l1: float = 0.0,
+        clip_norm: float | None = None,
+        rho: float = 0.99,
+        weight_decay: float | None = None,
+        schedule: str | Callable[[int], float] = "constant",
+        schedule_factor: float | None = None,
+        schedule_epochs: int = 10,
+        warmup_epochs: int = 0,
+        min_learning_rate: float = 0.0,
+        standardize: bool = False,
+        nan: str = "error",
+        callbacks: Sequence[Any] = (),
+    ) -> None:
+        self.hidden_layer_sizes = hidden_layer_sizes
+        self.activation = activation
+        self.solver = solver
+        self.alpha = alpha
+        self.batch_size = batch_size
+        self.learning_rate = learning_rate
+        self.learning_rate_init = learning_rate_init
+        self.power_t = power_t
+        self.max_iter = max_iter
+        self.shuffle = shuffle
+        self.random_state = random_state
+        self.tol = tol
+        self.verbose = verbose
+        self.warm_start = warm_start
+        self.momentum = momentum
+        self.nesterovs_momentum = nesterovs_momentum
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.beta_1 = beta_1
+        self.beta_2 = beta_2
+        self.epsilon = epsilon
+        self.n_iter_no_change = n_iter_no_change
+        self.max_fun = max_fun
+        self.class_weight = class_weight
+        self.init = init
+        self.dropout = dropout
+        self.label_smoothing = label_smoothing
+        self.l1 = l1
+        self.clip_norm = clip_norm
+        self.rho = rho
+        self.weight_decay = weight_decay
+        self.schedule = schedule
+        self.schedule_factor = schedule_factor
+        self.schedule_epochs = schedule_epochs
+        self.warmup_epochs = warmup_epochs
+        self.min_learning_rate = min_learning_rate
+        self.standardize = standardize
+        self.nan = nan
+        self.callbacks = callbacks
+
+    # ---- training --------------------------------------------------------------------------------
+
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
+        """Train on X and y until the loss, or the validation score, does not improve any more.
+
+        Parameters
+        ----------
+        X : array_like, data frame or sparse matrix (n, n_features)
+            Finite; NaN is allowed with nan="mean".
+        y : array_like (n,)
+            Classes, numbers or strings; at least two different ones.
+        sample_weight : array_like (n,), optional
+            How much each row counts, finite and >= 0.
+
+        Returns
+        -------
+        SigmaxClassifier
+            Itself.
+
+        Raises
+        ------
+        TypeError, ValueError
+            Naming the parameter or array, its value and what was expected.
+        DivergedError
+            When the cost or a parameter becomes infinite or NaN.
+
+        Warns
+        -----
+        ConvergenceWarning
+            When max_iter epochs were not enough.
+        """
+        parameters.check(self)
+        goes_on = self.warm_start and hasattr(self, "network_")
+        dtype = self.network_.dtype if goes_on else _DTYPES
+        X, y = check_examples(self, X, y, dtype, reset=not goes_on, allow_nan=self._allow_nan)
+        classes = self.classes_ if goes_on else find_classes(y)
+        labels = indices(y, classes)
+        weights = parameters.weights(self.class_weight, sample_weight, classes, labels)
+        generator = check_random_state(self.random_state)
+        network = self._as_network(goes_on, X, classes, generator)
+        given: dict[str, Any] = {}
+        mean_weight = 1.0 if weights is None else weights.mean()
+        holds_out = self.early_stopping and self.solver != "lbfgs"
+        if holds_out:
+            rows, held_out = self._divide(labels, generator)
+            given = {"X_val": X[held_out], "y_val": labels[held_out]}
+            X, labels = X[rows], labels[rows]
+            if weights is not None:
+                weights = as_weights(weights[rows], len(rows), "sample_weight of the training rows")
+                mean_weight = weights.mean()
+            if sample_weight is not None:
+                given["sample_weight_val"] = np.asarray(sample_weight)[held_out]
+        options = parameters.fit_options(self, len(labels), mean_weight)
+        if "batch_size" in options and self.batch_size not in ("auto", options["batch_size"]):
+            warnings.warn(
+                f"batch_size is {self.batch_size}; there are only {len(labels)} training rows",
+                stacklevel=2,
+            )
+        watch = self._watch(goes_on, holds_out)
+        watch.begin(parameters.rules(self, options, len(labels)))
+        given |= options
+        if self.solver == "sgd" and self.learning_rate != "constant":
+            del given["learning_rate"]
+            given["schedule"] = watch.schedule
+        given["callbacks"] = (watch, *self.callbacks)
+        history = self._train(network.fit, X, labels, sample_weight=weights, **given)
+        if history is not None and history.stopped is None:
+            warnings.warn(
+                f"training has not converged after max_iter={self.max_iter} epochs",
+                ConvergenceWarning,
+                stacklevel=2,
+            )
+        if self.solver == "lbfgs":
+            relative = None if weights is None else weights / mean_weight
+            examples = network._examples(X, labels).weighted(relative)
+            watch.end(network, score(network, examples)[0])
+        if holds_out and watch.best_parameters is not None:
+            network.parameters[:] = watch.best_parameters
+        return self._keep(network, classes, watch)
+
+    @available_if(_goes_in_steps)  # type: ignore[misc]
+    def partial_fit(self, X: Any, y: Any, sample_weight: Any = None, classes: Any = None) -> Self:
+        """Train on these rows for one epoch, going on from the present parameters and optimiser.
+
+        Parameters
+        ----------
+        X, y, sample_weight
+            As for `fit`; y need not have all classes, and the weights are used as they are.
+        classes : array_like (n_classes,), optional
+            All classes that will ever come; needed in the first call.
+
+        Returns
+        -------
+        SigmaxClassifier
+            Itself.
+
+        Raises
+        ------
+        TypeError, ValueError, DivergedError
+            As `fit`; and when early_stopping, class_weight="balanced", standardize or a schedule is
+            asked for, which one call knows too little for.
+        """
+        parameters.check(self, partial=True)
+        first = not hasattr(self, "network_")
+        if first:
+            known = first_classes(classes)
+        else:
+            known = self.classes_
+            require_same_classes(classes, known)
+        dtype = _DTYPES if first else self.network_.dtype
+        X, y = check_examples(self, X, y, dtype, reset=first, allow_nan=self._allow_nan)
+        labels = indices(y, known)
+        weights = parameters.weights(self.class_weight, sample_weight, known, labels)
+        network = self._as_network(not first, X, known, check_random_state(self.random_state))
+        options = parameters.fit_options(self, len(labels), 1.0)
+        watch = self._watch(not first, False)
+        watch.begin(parameters.rules(self, options, len(labels)), keep_rate=True)
+        options["learning_rate"] = watch.rate
+        given = parameters.of_one_epoch(options)
+        history = self._train(network.partial_fit, X, labels, sample_weight=weights, **given)
+        if history is not None:
+            watch(network, 0, history)
+        return self._keep(network, known, watch)
+
+    def _as_network(self, goes_on: bool, X: Any, classes: Array, generator: Any) -> Network:
+        sizes = (X.shape[1], *parameters.hidden_layers(self.hidden_layer_sizes), len(classes))
+        if not goes_on:
+            seed = int(generator.randint(_LARGEST_SEED, dtype=np.int64))
+            return Network(sizes, dtype=X.dtype, seed=seed, init=self.init)
+        if self.network_.sizes != sizes:
+            raise ValueError(
+                f"hidden_layer_sizes is {list(sizes[1:-1])}; expected that of the call before, "
+                f"{list(self.network_.sizes[1:-1])}, whose parameters are to go on"
+            )
+        return self.network_
+
+    def _divide(self, labels: Array, generator: Any) -> list[Array]:
+        """Return the rows to train on and those to hold out."""
+        rows, held_out = train_test_split(
+            np.arange(len(labels)),
+            random_state=generator,
+            test_size=self.validation_fraction,
+            stratify=labels,
+        )
+        if len(held_out) < 2:
+            raise ValueError(
+                f"validation_fraction is {self.validation_fraction}, which holds out "
+                f"{len(held_out)} of {len(labels)} rows; expected at least 2"
+            )
+        return [rows, held_out]
+
+    def _watch(self, goes_on: bool, early_stopping: bool) -> Convergence:
+        """Return what remembers the epochs of earlier calls, or a new one."""
+        before: Convergence | None = getattr(self, "_convergence", None)
+        if goes_on and before is not None and before.early_stopping == early_stopping:
+            return before
+        return Convergence(early_stopping)
+
+    def _train(self, train: Callable[..., History], *arrays: Any, **options: Any) -> History | None:
+        """Call train, and take Ctrl-C for the end of it, as MLPClassifier does; None then."""
+        try:
+            return train(*arrays, **options)
+        except KeyboardInterrupt:
+            warnings.warn("training was interrupted; what was trained is kept", stacklevel=3)
+        except DivergedError as error:
+            error.add_note("The learning rate of SigmaxClassifier is learning_rate_init.")
+            raise
+        return None

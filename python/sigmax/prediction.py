@@ -1,0 +1,72 @@
+"""Predictions for rows that C cannot take as they are: converted and prepared by dense blocks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from sigmax._arrays import INT64, Array, pointer
+from sigmax._errors import check
+from sigmax._rows import block_rows, open_rows
+from sigmax._sigmax import lib
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    from sigmax._rows import Rows
+    from sigmax._sigmax import CData
+    from sigmax.network import Network
+
+
+def probabilities(network: Network, X: object) -> Array:
+    """Return a_L (n, n_L) at the network's temperature; see `Network.predict_proba`.
+
+    Examples
+    --------
+    >>> probabilities(network, scipy.sparse.csr_array(X))
+    """
+    layout = network._layout
+    rows = open_rows(X, layout.dtype, layout.sizes[0])
+    out: Array = np.empty((len(rows), layout.sizes[-1]), layout.dtype)
+
+    def infer(block: CData, n: int, result: Array) -> int:
+        return lib.sigmax_predict_proba(
+            layout.handle, network._pointer, network._temperature, block, n, pointer(result)
+        )
+
+    _in_blocks(network, rows, out, infer)
+    return out
+
+
+def labels(network: Network, X: object) -> npt.NDArray[np.int64]:
+    """Return the classes (n,); see `Network.predict`.
+
+    Examples
+    --------
+    >>> labels(network, np.memmap("X.bin", np.uint8, shape=(60000, 784)))
+    """
+    layout = network._layout
+    rows = open_rows(X, layout.dtype, layout.sizes[0])
+    out = np.empty(len(rows), INT64)
+
+    def infer(block: CData, n: int, result: Array) -> int:
+        return lib.sigmax_predict(
+            layout.handle, network._pointer, block, n, pointer("int64_t[]", result)
+        )
+
+    _in_blocks(network, rows, out, infer)
+    return out
+
+
+def _in_blocks(
+    network: Network, rows: Rows, out: Array, infer: Callable[[CData, int, Any], int]
+) -> None:
+    """Fill out (n, ...) with what infer gives for the rows."""
+    rows = rows.prepared(network._preparation, at_once=False)
+    step = block_rows(rows.width, rows.dtype)
+    for start in range(0, len(rows), step):
+        part = slice(start, min(start + step, len(rows)))
+        block = rows.block(part)
+        check(infer(pointer(block), len(block), out[part]))

@@ -1,0 +1,190 @@
+"""SigmaxClassifier within scikit-learn: its own checks, and what else takes an estimator."""
+
+import warnings
+
+import numpy as np
+import pytest
+
+pytest.importorskip("sklearn")
+
+import joblib
+import scipy.sparse
+from sigmax import SigmaxClassifier
+from sklearn.base import clone
+from sklearn.calibration import CalibratedClassifierCV
+from sklearn.datasets import load_digits, load_iris
+from sklearn.exceptions import SkipTestWarning
+from sklearn.model_selection import GridSearchCV, cross_val_predict, cross_val_score
+from sklearn.neural_network import MLPClassifier
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import OneHotEncoder, StandardScaler
+from sklearn.utils import estimator_checks
+
+QUICK = {"max_iter": 60}
+SETTINGS = {"hidden_layer_sizes": (8,), "learning_rate_init": 0.02, "random_state": 0}
+
+unconverged = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+
+
+@pytest.fixture(scope="module")
+def iris():
+    return load_iris(return_X_y=True)
+
+
+# ---- scikit-learn's own checks -------------------------------------------------------------------
+
+
+def unpassed(estimator):
+    """Run all checks, raise where one fails, and name those that were not run."""
+    if hasattr(estimator_checks, "estimator_checks_generator"):
+        results = estimator_checks.check_estimator(estimator, on_skip=None, on_fail="raise")
+        assert len(results) > 40
+        return {r["check_name"] for r in results if r["status"] != "passed"}
+    with warnings.catch_warnings(record=True) as seen:
+        warnings.simplefilter("always")
+        estimator_checks.check_estimator(estimator)
+    return {str(w.message) for w in seen if issubclass(w.category, SkipTestWarning)}
+
+
+@pytest.fixture(scope="module")
+def not_run_for_mlp():
+    """What scikit-learn does not check of its own classifier."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return unpassed(MLPClassifier((10,), "logistic", max_iter=100))
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize(
+    "parameters",
+    [
+        {"max_iter": 100},
+        {"hidden_layer_sizes": (10,), "solver": "sgd", "learning_rate_init": 0.2},
+        # lbfgs has no partial_fit, which knows too little for nan="mean"
+        {"hidden_layer_sizes": (10,), "solver": "lbfgs", "max_iter": 100, "nan": "mean"},
+    ],
+)
+def test_all_checks_of_scikit_learn_pass(parameters, not_run_for_mlp):
+    allowed = not_run_for_mlp | ({"check_estimators_nan_inf"} if "nan" in parameters else set())
+    assert unpassed(SigmaxClassifier(**parameters)) <= allowed
+
+
+# ---- tables --------------------------------------------------------------------------------------
+
+
+@unconverged
+@pytest.mark.parametrize("module", ["pandas", "polars"])
+def test_data_frames(module, iris):
+    frames = pytest.importorskip(module)
+    X, y = iris
+    names = ["sepal_length", "sepal_width", "petal_length", "petal_width"]
+    frame = frames.DataFrame({name: X[:, i] for i, name in enumerate(names)})
+    series = frames.Series(np.array(["a", "b", "c"])[y].tolist())
+    if not hasattr(StandardScaler().fit(frame), "feature_names_in_"):
+        pytest.skip(f"this scikit-learn does not see the names of this {module}'s columns")
+    classifier = SigmaxClassifier(**SETTINGS, **QUICK).fit(frame, series)
+    assert classifier.feature_names_in_.tolist() == names
+    assert classifier.classes_.tolist() == ["a", "b", "c"]
+    plain = SigmaxClassifier(**SETTINGS, **QUICK).fit(X, y)
+    np.testing.assert_array_equal(classifier.predict_proba(frame), plain.predict_proba(X))
+    with pytest.raises(ValueError, match="feature names"):
+        classifier.predict(frame[names[::-1]])
+
+
+@unconverged
+@pytest.mark.parametrize("make", ["csr_matrix", "csr_array", "csc_matrix", "coo_matrix"])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_sparse_rows(make, dtype, rng):
+    X = rng.integers(0, 5, (150, 6))
+    y = (X[:, 0] + X[:, 3]) % 3
+    X = OneHotEncoder(dtype=dtype).fit_transform(X)
+    assert scipy.sparse.issparse(X)
+    dense = np.ascontiguousarray(X.toarray())
+    sparse = getattr(scipy.sparse, make)(X)
+    a = SigmaxClassifier(**SETTINGS, **QUICK, early_stopping=True).fit(sparse, y)
+    b = SigmaxClassifier(**SETTINGS, **QUICK, early_stopping=True).fit(dense, y)
+    assert a.network_.dtype == dtype
+    np.testing.assert_array_equal(a.network_.parameters, b.network_.parameters)
+    np.testing.assert_array_equal(a.predict_proba(sparse), b.predict_proba(dense))
+    np.testing.assert_array_equal(a.predict(sparse), b.predict(dense))
+    a.set_params(early_stopping=False).partial_fit(sparse, y)
+    b.set_params(early_stopping=False).partial_fit(dense, y)
+    np.testing.assert_array_equal(a.network_.parameters, b.network_.parameters)
+
+
+# ---- what takes an estimator ---------------------------------------------------------------------
+
+
+def test_pipeline(iris):
+    X, y = iris
+    model = make_pipeline(StandardScaler(), SigmaxClassifier(**SETTINGS, tol=1e-3))
+    assert model.fit(X, y).score(X, y) > 0.95
+    with_weights = clone(model).fit(X, y, sigmaxclassifier__sample_weight=np.ones(len(X)))
+    np.testing.assert_allclose(with_weights.predict_proba(X), model.predict_proba(X), rtol=1e-6)
+
+
+@unconverged
+def test_grid_search_in_two_processes(iris):
+    X, y = iris
+    search = GridSearchCV(
+        make_pipeline(StandardScaler(), SigmaxClassifier(**SETTINGS, max_iter=100)),
+        {
+            "sigmaxclassifier__hidden_layer_sizes": [(), (5,), (5, 5)],
+            "sigmaxclassifier__solver": ["adam", "sgd"],
+        },
+        cv=3,
+        n_jobs=2,
+        error_score="raise",
+    ).fit(X, y)
+    assert search.best_score_ > 0.93
+    assert len(search.cv_results_["params"]) == 6
+
+
+@unconverged
+def test_calibrated_classifier(iris):
+    X, y = iris
+    classifier = SigmaxClassifier(**SETTINGS, standardize=True)
+    model = CalibratedClassifierCV(classifier, cv=3).fit(X, y)
+    assert model.score(X, y) > 0.93
+    np.testing.assert_allclose(model.predict_proba(X).sum(axis=1), 1.0)
+
+
+@unconverged
+def test_cross_validation(iris):
+    X, y = iris
+    classifier = SigmaxClassifier(**SETTINGS, standardize=True)
+    probabilities = cross_val_predict(classifier, X, y, cv=3, method="predict_proba")
+    assert (probabilities.argmax(axis=1) == y).mean() > 0.93
+    assert cross_val_score(classifier, X, y, cv=3).mean() > 0.93
+
+
+@unconverged
+def test_joblib(iris, tmp_path):
+    X, y = iris
+    classifier = SigmaxClassifier(**SETTINGS, **QUICK).fit(X, y)
+    joblib.dump(classifier, tmp_path / "classifier.joblib")
+    again = joblib.load(tmp_path / "classifier.joblib")
+    np.testing.assert_array_equal(again.predict_proba(X), classifier.predict_proba(X))
+    in_threads = joblib.Parallel(n_jobs=2, prefer="threads")(
+        joblib.delayed(clone(classifier).fit)(X, y) for _ in range(4)
+    )
+    for other in in_threads:
+        np.testing.assert_array_equal(other.predict_proba(X), classifier.predict_proba(X))
+
+
+def test_clone_keeps_every_parameter():
+    classifier = SigmaxClassifier((3, 4), class_weight={0: 2.0}, dropout=0.1, schedule="cosine")
+    assert clone(classifier).get_params() == classifier.get_params()
+    assert "dropout=0.1" in repr(classifier)
+
+
+@unconverged
+def test_digits_in_single_precision_as_good_as_mlp_classifier():
+    X, y = load_digits(return_X_y=True)
+    X = (X / 16.0).astype(np.float32)
+    train, test = slice(0, 1400), slice(1400, None)
+    settings = {"random_state": 0, "max_iter": 100}
+    ours = SigmaxClassifier(**settings).fit(X[train], y[train]).score(X[test], y[test])
+    theirs = MLPClassifier((100,), "logistic", **settings).fit(X[train], y[train])
+    assert ours > theirs.score(X[test], y[test]) - 0.02
+    assert ours > 0.88
