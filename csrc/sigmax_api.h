@@ -135,7 +135,8 @@ typedef struct sigmax_data {
     const void *targets;         /* (rows, n_L) real, entries >= 0 ("soft labels"), or NULL when labels is given */
     size_t rows;                 /* >= 1 */
     const double *sample_weight; /* (rows) finite, >= 0: s, by which C_x and delta_L of a row are multiplied. NULL: 1.
-                                    Weights with a mean of 1 leave costs and learning rates their meaning. */
+                                    Weights with a mean of 1 leave costs and learning rates their meaning. Not checked
+                                    here: an infinity or NaN ends in SIGMAX_DIVERGED. */
     const sigmax_sparse *sparse; /* instead of X, for sigmax_train alone: each batch is made dense by itself */
 } sigmax_data;
 
@@ -192,7 +193,7 @@ typedef struct sigmax_training {
     double l2, l1;          /* minimised is C + (l2/2) sum w^2 + l1 sum |w|, over weights */
     double clip_norm;       /* 0: no clipping */
     double dropout;         /* p < 1: the share of hidden neurons that is left out of a batch */
-    double label_smoothing; /* e < 1: y becomes (1 - e) y + e/n_L sum_j y_j, in the cost as well */
+    double label_smoothing; /* e < 1: y becomes (1 - e) y + e/n_L sum_j y_j, in the cost too; not in n_correct */
     uint64_t seed;          /* of the dropout masks */
     int optimizer;
     double momentum;     /* < 1 */
@@ -225,8 +226,8 @@ int sigmax_train(const sigmax_network *network, void *parameters, const sigmax_d
                  const sigmax_training *training, sigmax_progress *progress, size_t n_batches);
 
 /* keep (n) = 1 for the neurons of hidden layer `layer` >= 1 that stay, 0 for those left out, each with probability p in
-   0 ... 1, for row `row` of the batch of update `step`. Every entry is a function of seed, step, layer, row, p and its
-   index alone, on every platform. */
+   0 ... 1, for row `row` of the batch of update `step`, the first of which is 0. Every entry is a function of seed,
+   step, layer, row, p and its index alone, on every platform. */
 void sigmax_dropout_mask(uint64_t seed, uint64_t step, size_t layer, size_t row, double p, uint8_t *keep, size_t n);
 
 /* order (n) = a uniformly random permutation of 0 ... n-1, a function of seed and epoch alone, on every platform. */

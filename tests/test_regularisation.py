@@ -217,3 +217,12 @@ def test_smoothing_does_not_change_what_is_correct(problem, dtype):
     smoothed = Core(SIZES, dtype, start, Training("sgd", 1e-6, label_smoothing=0.9))
     smoothed.train(data, 8)
     assert 0 < plain.progress.n_correct == smoothed.progress.n_correct < ROWS
+
+
+def test_smoothing_that_leaves_no_difference_does_not_hide_the_class(dtype):
+    parameters = np.zeros(2 * 3 + 3)
+    parameters[-1] = 5.0  # the last class wins, by its bias
+    labels, soft = np.full(8, 2), np.tile([0.25, 0.25, 0.5], (8, 1))
+    for y in (labels, soft):
+        core = Core((2, 3), dtype, parameters, Training("sgd", 1e-9, label_smoothing=1.0 - 2e-16))
+        assert core.train(Data(dtype, np.zeros((8, 2)), y), 8).progress.n_correct == 8.0

@@ -68,10 +68,13 @@ static void smooth_label(size_t label, double smoothing, real *target, size_t k)
 static void smooth_targets(const real *y, double smoothing, real *target, size_t k)
 {
     double sum = 0;
+    memcpy(target, y, k * sizeof *target);
+    if (smoothing == 0) return;
     for (size_t j = 0; j < k; j++) sum += (double)y[j];
     for (size_t j = 0; j < k; j++) target[j] = (real)((1 - smoothing) * (double)y[j] + smoothing / (double)k * sum);
 }
 
+/* Smoothing moves the targets, not the class that a row counts as. */
 static struct truth gather_truth(const struct sigmax_data *data, const size_t *order, size_t first, size_t rows,
                                  size_t k, double smoothing, struct batch_memory *memory)
 {
@@ -80,21 +83,18 @@ static struct truth gather_truth(const struct sigmax_data *data, const size_t *o
     if (order == NULL && smoothing == 0) return truth_from(all, first, k);
     for (size_t r = 0; r < rows; r++) {
         const size_t row = row_at(order, first + r);
+        real *const target = memory->targets + r * k;
         if (all.sample_weight != NULL) memory->sample_weight[r] = all.sample_weight[row];
-        if (smoothing != 0 && all.labels != NULL) {
-            smooth_label((size_t)all.labels[row], smoothing, memory->targets + r * k, k);
+        memory->labels[r] = all.labels != NULL ? all.labels[row] : (int64_t)first_largest(targets + row * k, k);
+        if (all.labels == NULL) {
+            smooth_targets(targets + row * k, smoothing, target, k);
         } else if (smoothing != 0) {
-            smooth_targets(targets + row * k, smoothing, memory->targets + r * k, k);
-        } else if (all.labels != NULL) {
-            memory->labels[r] = all.labels[row];
-        } else {
-            memcpy(memory->targets + r * k, targets + row * k, k * sizeof *targets);
+            smooth_label((size_t)all.labels[row], smoothing, target, k);
         }
     }
-    const int labelled = all.labels != NULL && smoothing == 0;
     const struct truth y = {
-        labelled ? memory->labels : NULL,
-        labelled ? NULL : memory->targets,
+        memory->labels,
+        all.labels != NULL && smoothing == 0 ? NULL : memory->targets,
         all.sample_weight != NULL ? memory->sample_weight : NULL,
     };
     return y;

@@ -69,8 +69,9 @@ static inline size_t is_first_largest(const real *a, size_t k, size_t i)
     return !exceeded;
 }
 
-/* What is known of the rows beside their inputs: labels (rows), or targets (rows, n_L), or neither; and how much each
-   row counts, or NULL where each counts once. */
+/* What is known of the rows beside their inputs, all of it NULL when nothing is. y is given as targets (rows, n_L), or,
+   where that is NULL, as the 1 at the label; the class of a row as labels (rows), or, where that is NULL, as the first
+   largest target; and how much a row counts as sample_weight (rows), NULL standing for 1. */
 struct truth {
     const int64_t *labels;
     const real *targets;
@@ -96,7 +97,7 @@ static inline struct truth truth_from(struct truth y, size_t row, size_t k)
 static void output_layer(real *z, struct truth y, size_t rows, size_t k, double *row_cost, double *cost,
                          double *n_correct)
 {
-    softmax_and_cost(z, z, y.labels, y.targets, row_cost, rows, k);
+    softmax_and_cost(z, z, y.targets != NULL ? NULL : y.labels, y.targets, row_cost, rows, k);
     for (size_t r = 0; r < rows; r++) {
         const size_t label = y.labels != NULL ? (size_t)y.labels[r] : first_largest(y.targets + r * k, k);
         const double s = y.sample_weight != NULL ? y.sample_weight[r] : 1;

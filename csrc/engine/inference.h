@@ -5,6 +5,8 @@
 #ifndef SIGMAX_ENGINE_INFERENCE_H
 #define SIGMAX_ENGINE_INFERENCE_H
 
+#include <float.h>
+
 #include "../engine.h"
 #include "finite.h"
 #include "forward.h"
@@ -65,13 +67,20 @@ static size_t inference_workspace(const struct sigmax_shape *shape, size_t rows,
     return cutter.used;
 }
 
-/* z (rows, k) <- (z - max z) / temperature: softmax and cost do not see what is taken from a whole row, and so nothing
-   overflows. */
+/*
+ * z (rows, k) <- (z - max z) / temperature: softmax and cost do not see what is taken from a whole row, and so nothing
+ * overflows. In double, since float has no number for every temperature; and no lower than the least real, because the
+ * cost multiplies it by targets that may be 0.
+ */
 static void cool(real *z, double temperature, size_t rows, size_t k)
 {
+    const double least = sizeof(real) == sizeof(float) ? -(double)FLT_MAX : -DBL_MAX;
     for (size_t r = 0; r < rows; r++, z += k) {
-        const real max = row_max(z, k);
-        for (size_t j = 0; j < k; j++) z[j] = (z[j] - max) / (real)temperature;
+        const double max = (double)row_max(z, k);
+        for (size_t j = 0; j < k; j++) {
+            const double cooled = ((double)z[j] - max) / temperature;
+            z[j] = (real)(cooled < least ? least : cooled);
+        }
     }
 }
 

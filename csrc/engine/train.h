@@ -40,10 +40,10 @@ static void output_error(const struct sigmax_shape *shape, struct truth y, size_
 {
     const size_t k = shape->sizes[shape->n_layers], at = layer_at(shape, shape->n_layers, rows);
     output_layer(activations + at, y, rows, k, row_cost, cost, n_correct);
-    if (y.labels != NULL) {
-        bp1_labels(activations + at, y.labels, deltas + at, rows, k);
-    } else {
+    if (y.targets != NULL) {
         bp1_targets(activations + at, y.targets, deltas + at, rows, k);
+    } else {
+        bp1_labels(activations + at, y.labels, deltas + at, rows, k);
     }
     if (y.sample_weight != NULL) weigh(deltas + at, y.sample_weight, rows, k);
 }

@@ -141,8 +141,8 @@ static void update_range(const struct update_job *job, size_t begin, size_t end)
 {
     const struct step s = begin < job->n_weights ? job->weights : job->biases;
     const real *const g = job->gradient + begin;
-    real *const w = job->parameters + begin, *const first = job->state + begin,
-                *const second = first + job->n_parameters;
+    real *const w = job->parameters + begin;
+    real *const first = job->optimizer == SIGMAX_SGD ? NULL : job->state + begin; /* there may be no state */
     const size_t n = end - begin;
     switch (job->optimizer) {
     case SIGMAX_MOMENTUM:
@@ -156,7 +156,7 @@ static void update_range(const struct update_job *job, size_t begin, size_t end)
         break;
     case SIGMAX_ADAM:
     case SIGMAX_ADAMW:
-        update_adam(s, g, first, second, w, n);
+        update_adam(s, g, first, first + job->n_parameters, w, n);
         break;
     default:
         update_sgd(s, g, w, n);

@@ -8,7 +8,7 @@
 enum { CACHE_LINE = 64 };
 
 /* Cuts arrays, each on its own cache line, off a workspace. Starts at 0 to learn how much is needed; used is SIZE_MAX
-   once that does not fit size_t. */
+   once that is more than half of what size_t holds. */
 struct cutter {
     char *start;
     size_t used;
@@ -16,7 +16,7 @@ struct cutter {
 
 static void *cut(struct cutter *cutter, size_t count, size_t size)
 {
-    if (cutter->used == SIZE_MAX || (size != 0 && count > (SIZE_MAX / 2 - cutter->used) / size)) {
+    if (cutter->used > SIZE_MAX / 2 || (size != 0 && count > (SIZE_MAX / 2 - cutter->used) / size)) {
         cutter->used = SIZE_MAX;
         return NULL;
     }
