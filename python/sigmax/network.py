@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any, NoReturn, Self, TypeAlias, cast
+from typing import TYPE_CHECKING, Any, Self, TypeAlias, cast
 
 import numpy as np
 
-from sigmax import calibration, gradient, prediction
+from sigmax import _network_state, calibration, gradient, prediction
 from sigmax._arrays import (
     FLOAT32,
     FLOAT64,
@@ -17,21 +17,19 @@ from sigmax._arrays import (
     as_integer,
     direct,
     pointer,
-    require_finite,
 )
 from sigmax._errors import check
 from sigmax._examples import Examples, as_examples
 from sigmax._layout import Layout, Views
 from sigmax._rows import open_rows
 from sigmax._sigmax import ffi, lib
-from sigmax.preparation import Preparation, as_preparation
+from sigmax.preparation import Preparation
 from sigmax.scoring import score
 from sigmax.trainable import Trainable
 
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-    from sigmax._sigmax import CData
     from sigmax._sparse import SparseLike
 
     RowsLike: TypeAlias = npt.ArrayLike | SparseLike
@@ -39,16 +37,6 @@ if TYPE_CHECKING:
 _INITS = {"lecun": lib.SIGMAX_LECUN, "glorot": lib.SIGMAX_GLOROT, "large": lib.SIGMAX_LARGE}
 _OK = lib.SIGMAX_OK
 _MAX_SEED = 2**64 - 1
-_STATE = {"sizes", "dtype", "parameters", "seed", "epochs_trained"}
-_OPTIONAL_STATE = {"temperature", "preparation"}
-
-
-def _refuse(status: int, X: Array, data: CData) -> NoReturn:
-    """Raise what a prediction's status stands for; C knows only that X is not finite, not where."""
-    if status == lib.SIGMAX_NOT_FINITE:
-        require_finite(X, X, data, "X")
-    check(status)
-    raise AssertionError(f"status {status} is no error")
 
 
 class Network(Trainable):
@@ -218,7 +206,7 @@ class Network(Trainable):
             self._handle, self._pointer, self._temperature, data, n, pointer(probabilities)
         )
         if status != _OK:
-            _refuse(status, cast(Array, X), data)
+            prediction.refuse(status, cast(Array, X), data)
         return probabilities
 
     def predict(self, X: RowsLike) -> npt.NDArray[np.int64]:
@@ -240,7 +228,7 @@ class Network(Trainable):
             self._handle, self._pointer, data, n, pointer("int64_t[]", labels)
         )
         if status != _OK:
-            _refuse(status, cast(Array, X), data)
+            prediction.refuse(status, cast(Array, X), data)
         return labels
 
     def activations(self, X: RowsLike) -> list[Array]:
@@ -405,39 +393,11 @@ class Network(Trainable):
 
     def __getstate__(self) -> dict[str, object]:
         """Give what a copy in another process needs."""
-        self._layout.require_finite(self._arena, "a network that is stored")
-        p = self._preparation
-        return {
-            "sizes": self.sizes,
-            "dtype": self._dtype.name,
-            "parameters": self._arena,
-            "seed": self._seed,
-            "epochs_trained": self._epochs_trained,
-            "temperature": self._temperature,
-            "preparation": None if p is None else (p.mean, p.scale, p.fill),
-        }
+        return _network_state.of(self)
 
     def __setstate__(self, state: object) -> None:
-        """Take what `__getstate__` gave, or did before there were the optional ones; check all."""
-        names = set(state) if isinstance(state, dict) else set()
-        if not isinstance(state, dict) or not names >= _STATE or names - _STATE - _OPTIONAL_STATE:
-            raise ValueError(
-                f"the state of a network holds {', '.join(sorted(_STATE))}, perhaps "
-                f"{' and '.join(sorted(_OPTIONAL_STATE))}, and nothing else"
-            )
-        parameters = state["parameters"]
-        self._describe(state["sizes"], state["dtype"], state["seed"], state["epochs_trained"])
-        if (
-            not isinstance(parameters, np.ndarray)
-            or parameters.dtype.newbyteorder("=") != self.dtype
-            or parameters.shape != (self.n_parameters,)
-        ):
-            raise ValueError(f"expected parameters of {self.dtype}, ({self.n_parameters},)")
-        self._allocate()
-        self._arena[:] = parameters
-        self._layout.require_finite(self._arena, "a stored network")
-        self._temperature = calibration.as_temperature(state.get("temperature", 1.0))
-        self._preparation = as_preparation(state.get("preparation"), self._n_in)
+        """Take what `__getstate__` gave, after checking all of it."""
+        _network_state.restore(self, state)
 
     def _twin(self, dtype: np.dtype[Any]) -> Self:
         """Copy in another precision."""

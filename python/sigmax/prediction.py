@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
 
-from sigmax._arrays import INT64, Array, pointer
+from sigmax._arrays import INT64, Array, pointer, require_finite
 from sigmax._errors import check
 from sigmax._rows import block_rows, open_rows
 from sigmax._sigmax import lib
@@ -58,6 +58,14 @@ def labels(network: Network, X: object) -> npt.NDArray[np.int64]:
 
     _in_blocks(network, rows, out, infer)
     return out
+
+
+def refuse(status: int, X: Array, data: CData) -> NoReturn:
+    """Raise what a prediction's status stands for; C knows only that X is not finite, not where."""
+    if status == lib.SIGMAX_NOT_FINITE:
+        require_finite(X, X, data, "X")
+    check(status)
+    raise AssertionError(f"status {status} is no error")
 
 
 def _in_blocks(
