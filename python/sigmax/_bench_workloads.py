@@ -120,7 +120,7 @@ def load_mnist(path: str) -> dict[str, npt.NDArray[np.generic]]:
     28 by 28), or a folder with the four idx files, packed by gzip or not.
     """
     arrays = _read_idx_folder(path) if os.path.isdir(path) else _read_npz(path)
-    found = {}
+    found: dict[str, npt.NDArray[np.generic]] = {}
     for part in ("train", "test"):
         images = arrays[f"x_{part}"]
         found[f"x_{part}"] = images.reshape(len(images), -1).astype(np.float32) / np.float32(255)
