@@ -184,8 +184,18 @@ def test_lbfgs_stops_after_max_iter(rng):
         few = SigmaxClassifier(solver="lbfgs", max_iter=3, random_state=0).fit(X, y)
     assert few.n_iter_ == 3
     assert few.loss_ < few.loss_curve_[-1]  # the cost at the beginning of an iteration
-    with pytest.raises(ValueError, match="max_fun is 100; expected its default, 15000"):
-        SigmaxClassifier(solver="lbfgs", max_fun=100).fit(X, y)
+
+
+def test_lbfgs_stops_below_tol_and_after_max_fun(rng):
+    pytest.importorskip("scipy")
+    X, y = three_classes(rng)
+    settings = {"solver": "lbfgs", "random_state": 0, "max_iter": 5000}
+    rough = SigmaxClassifier(tol=0.05, **settings).fit(X, y)
+    fine = SigmaxClassifier(tol=1e-4, **settings).fit(X, y)
+    assert 0 < rough.n_iter_ < fine.n_iter_
+    with pytest.warns(ConvergenceWarning, match="max_fun=3"):
+        few = SigmaxClassifier(max_fun=3, **settings).fit(X, y)
+    assert few.n_iter_ <= 3
 
 
 # ---- what is sigmax's own ------------------------------------------------------------------------
@@ -407,10 +417,11 @@ def test_early_stopping_goes_back_to_the_best_parameters():
     X, y = load_digits(return_X_y=True)
     X = X / 16.0
     classifier = SigmaxClassifier(
-        (20,), early_stopping=True, n_iter_no_change=3, random_state=2, learning_rate_init=0.01
+        (20,), early_stopping=True, n_iter_no_change=3, random_state=2, learning_rate_init=0.02
     ).fit(X, y)
     scores = classifier.validation_scores_
     assert classifier.best_validation_score_ == max(scores) > 0.9
+    assert scores[-1] < max(scores), "the last parameters must not be the best"
     assert classifier.best_loss_ is None
     assert len(scores) == len(classifier.loss_curve_) == classifier.n_iter_ < 200
     # more than 3 epochs in a row were not better than the best by tol, and none earlier

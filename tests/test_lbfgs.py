@@ -176,3 +176,19 @@ def test_a_missing_scipy_is_asked_for_by_name(data, monkeypatch):
     made = network()
     calls = {"fit": lambda: made.fit(X, y, optimizer="lbfgs")}
     refused(made, calls, ImportError, "needs SciPy", "sigmax[scipy]")
+
+
+def test_it_ends_at_the_gradient_or_the_evaluations_that_are_asked_for(data):
+    X, y, _ = data
+    rough, fine, few = network(), network(), network()
+    before = rough.fit(X, y, optimizer="lbfgs", l2=1e-2, epochs=3000, gtol=1e-2)
+    after = fine.fit(X, y, optimizer="lbfgs", l2=1e-2, epochs=3000, gtol=1e-4)
+    assert before.stopped == after.stopped == "converged"
+    assert before.epochs < after.epochs
+    for made, largest in (rough, 1e-2), (fine, 1e-4):
+        at_end = made.backprop(X, y)
+        slopes = [g + 1e-2 * w for g, w in zip(at_end.nabla_w, made.weights, strict=True)]
+        found = max(abs(g).max() for g in (*slopes, *at_end.nabla_b))
+        assert 0 < found <= largest
+    assert few.fit(X, y, optimizer="lbfgs", max_evaluations=4).stopped == "max_evaluations"
+    assert 0 < few.epochs_trained <= 4

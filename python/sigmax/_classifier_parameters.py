@@ -21,7 +21,6 @@ SOLVERS = ("lbfgs", "sgd", "adam", "adamw", "rmsprop")
 _RATES = ("constant", "invscaling", "adaptive")
 _FLAGS = ("shuffle", "warm_start", "nesterovs_momentum", "early_stopping", "standardize")
 _LARGEST_AUTO_BATCH = 200
-_MAX_FUN = 15000
 # what each solver hands on, as {option of fit: parameter}
 _OF_SOLVER = {
     "sgd": {"momentum": "momentum"},
@@ -85,11 +84,6 @@ def check(classifier: SigmaxClassifier, *, partial: bool = False) -> None:
             f"learning_rate is {c.learning_rate!r} and schedule is {c.schedule!r}; expected one of "
             "them to be 'constant', since both set the rate"
         )
-    if c.solver == "lbfgs" and c.max_fun != _MAX_FUN:
-        raise ValueError(
-            f"max_fun is {c.max_fun}; expected its default, {_MAX_FUN}: sigmax does not limit the "
-            "evaluations of lbfgs, only its iterations (max_iter)"
-        )
     if partial:
         _check_partial(c)
 
@@ -136,7 +130,9 @@ def fit_options(classifier: SigmaxClassifier, n_rows: int, mean_weight: float) -
         **{option: getattr(c, name) for option, name in _OF_SOLVER.get(c.solver, {}).items()},
         **{name: getattr(c, name) for name in _OF_FIT},
     }
-    if not lbfgs:
+    if lbfgs:
+        options |= {"gtol": c.tol, "max_evaluations": c.max_fun}
+    else:
         options |= {"batch_size": batch_size, "schedule": c.schedule}
         if not callable(c.schedule):  # which would give the rate by itself
             options["learning_rate"] = c.learning_rate_init

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from threading import get_ident
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -24,6 +25,8 @@ def of(network: Network) -> dict[str, object]:
     >>> of(sigmax.Network([2, 2], seed=0))["sizes"]
     (2, 2)
     """
+    if network._guard.trainer != get_ident():  # who trains it may store it without a copy
+        network = network.copy()
     network._layout.require_finite(network._arena, "a network that is stored")
     p = network._preparation
     return {

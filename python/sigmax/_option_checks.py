@@ -22,6 +22,8 @@ _USED_BY = {
     "beta2": ("adam", "adamw"),
     "rho": ("rmsprop",),
     "epsilon": ("rmsprop", "adam", "adamw"),
+    "gtol": ("lbfgs",),
+    "max_evaluations": ("lbfgs",),
     "weight_decay": ("adamw",),
 }
 _NOT_WITH_LBFGS = {
@@ -50,6 +52,10 @@ def checked(options: FitOptions) -> dict[str, Any]:
         "beta2": share(o.beta2, "beta2"),
         "rho": share(o.rho, "rho"),
         "epsilon": above_zero(o.epsilon, "epsilon"),
+        "gtol": from_zero(o.gtol, "gtol"),
+        "max_evaluations": None
+        if o.max_evaluations is None
+        else as_integer(o.max_evaluations, "max_evaluations", 1, 2**31 - 1),
         "weight_decay": _optional(o.weight_decay, "weight_decay", from_zero),
         "l2": from_zero(o.l2, "l2"),
         "l1": from_zero(o.l1, "l1"),

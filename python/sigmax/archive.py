@@ -10,21 +10,21 @@ from __future__ import annotations
 
 import errno
 import os
+import secrets
 import stat
+import struct
 import sys
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from io import BytesIO
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import Any, BinaryIO
+from zipfile import BadZipFile, ZipFile, ZipInfo
 
 import numpy as np
 
 from sigmax._arrays import Array
 from sigmax._errors import FileFormatError
-
-if TYPE_CHECKING:
-    from zipfile import ZipFile, ZipInfo
 
 _END_RECORD = 22  # bytes of the record that ends a zip archive without a comment
 
@@ -72,16 +72,12 @@ def write(path: Path, arrays: Mapping[str, Any]) -> None:
     --------
     >>> write("numbers.npz", {"primes": [2, 3, 5]})
     """
-    import secrets
-
     target, mode = _target(path)
     temporary = os.path.join(os.path.dirname(target), f".sigmax-{secrets.token_hex(8)}.tmp")
-    contents: dict[str, Any] = {
-        name: little_endian(np.asarray(array)) for name, array in arrays.items()
-    }
+    contents = {name: little_endian(np.asarray(array)) for name, array in arrays.items()}
     try:
         with open(temporary, "xb") as file:
-            np.savez(file, **contents)
+            _write_zip(file, contents)
             file.flush()
             os.fsync(file.fileno())
         if mode is not None:
@@ -226,6 +222,27 @@ def _target(path: Path) -> tuple[str, int | None]:
     return target, mode
 
 
+class _Zip(ZipFile):
+    """A zip archive that nobody finishes by accident.
+
+    Ctrl-C may come between any two lines of zipfile. Closing the archive on the way out would then
+    raise another exception in place of it, and deleting it print one more.
+    """
+
+    def __del__(self) -> None:
+        """Leave an interrupted archive as it is: whoever wrote it throws it away."""
+
+
+def _write_zip(file: BinaryIO, arrays: Mapping[str, Array]) -> None:
+    """Write what numpy.savez would, without its way out of an interruption."""
+    zip_file = _Zip(file, "w")
+    for name, array in arrays.items():
+        member = zip_file.open(f"{name}.npy", "w", force_zip64=True)
+        np.lib.format.write_array(member, array, (1, 0), allow_pickle=False)
+        member.close()
+    zip_file.close()
+
+
 def _sync_directory(directory: str) -> None:
     """Put the new name on the disk too, where the system can: the content is there already."""
     with suppress(OSError, AttributeError):
@@ -237,20 +254,17 @@ def _sync_directory(directory: str) -> None:
 
 
 def _read(content: bytes, form: Form) -> dict[str, Array]:
-    import struct
-    from zipfile import BadZipFile, ZipFile
-
     # the archive must be the whole file: nothing before it, nothing after it
     if not content.startswith(b"PK\3\4"):
         raise FileFormatError(f"not a {form.what} file: it does not begin as an .npz archive does")
     if content[-_END_RECORD:][:4] != b"PK\5\6":
         raise FileFormatError("truncated or damaged: the end of the archive is missing")
     try:
-        with ZipFile(BytesIO(content)) as archive:
-            return {
-                member.filename.removesuffix(".npy"): _read_array(archive, member)
-                for member in _checked_members(archive, content, form)
-            }
+        archive = _Zip(BytesIO(content))
+        return {
+            member.filename.removesuffix(".npy"): _read_array(archive, member)
+            for member in _checked_members(archive, content, form)
+        }
     # what zipfile and NumPy raise for damaged headers, checksums included
     except (
         BadZipFile,

@@ -87,7 +87,7 @@ class SigmaxClassifier(FittedClassifier):
         Determines initial weights, shuffles, dropout and what is held out.
     tol : float
         An epoch whose loss (with early_stopping: whose validation accuracy) is not better than the
-        best by tol is no improvement. Not used by lbfgs, which goes on to SciPy's own tolerance.
+        best by tol is no improvement; of lbfgs, the largest entry of the gradient at the end.
     verbose : bool or int
         Print the loss of each epoch.
     warm_start : bool
@@ -106,8 +106,7 @@ class SigmaxClassifier(FittedClassifier):
     n_iter_no_change : int
         Training stops after more than so many epochs in a row without improvement.
     max_fun : int
-        Taken for the sake of scripts; with lbfgs, whose evaluations are not limited, another value
-        than its default is refused.
+        Of lbfgs: evaluations of the cost at most.
     class_weight : "balanced", dict {class: weight} or None
         Multiplies the weights of rows; "balanced" is n / (k count).
     init : {"glorot", "lecun", "large"}
@@ -307,9 +306,10 @@ class SigmaxClassifier(FittedClassifier):
             given["schedule"] = watch.schedule
         given["callbacks"] = (watch, *self.callbacks)
         history = self._train(network.fit, X, labels, sample_weight=weights, **given)
-        if history is not None and history.stopped is None:
+        if history is not None and history.stopped in (None, "max_evaluations"):
+            limit = "max_fun" if history.stopped else "max_iter"
             warnings.warn(
-                f"training has not converged after max_iter={self.max_iter} epochs",
+                f"training has not converged after {limit}={getattr(self, limit)}",
                 ConvergenceWarning,
                 stacklevel=2,
             )

@@ -80,7 +80,7 @@ def run_epoch(
     Gives, before each piece of the source, the `sigmax_progress *` that C goes on to write, and the
     offset of its position. Whoever takes them knows at any moment where the epoch stands.
     """
-    handle, parameters = network._handle, network._pointer
+    handle, parameters, write = network._handle, network._pointer, network._guard.write
     before = now.progress
     start = now.offset + before.position
     for piece in source.pieces(order, step.batch_size, start):
@@ -93,8 +93,8 @@ def run_epoch(
         while progress.position < piece.rows:
             position, batch = progress.position, progress.batch
             began = perf_counter()
-            status = lib.sigmax_train(
-                handle, parameters, piece.struct, step, progress, pace.n_batches
+            status = write(
+                lib.sigmax_train, handle, parameters, piece.struct, step, progress, pace.n_batches
             )
             if status == lib.SIGMAX_DIVERGED:
                 raise DivergedError(now.epoch, progress.batch)

@@ -35,7 +35,7 @@ class History:
         without.
     stopped : str or None
         Why training ended before the last epoch: "early_stopping", "callback", or, of lbfgs,
-        "converged"; None when it did not.
+        "converged" or "max_evaluations"; None when it did not.
 
     Examples
     --------

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from sigmax.training import Run
 
 _BLOCK_BYTES = 1 << 24  # of activations and errors of the rows that C looks at in one call
+_LIMIT_REACHED = 1  # SciPy's status
 _OPERATIONS = 400_000_000  # multiplications in one call: tens of milliseconds
 
 
@@ -60,9 +61,13 @@ def train(run: Run, bar: Bar | None) -> None:
         if options.checkpoint:
             end = min(end, (start // options.checkpoint_every + 1) * options.checkpoint_every)
         part = _Part(run, bar, end)
-        limits = {"maxiter": end - start, "maxfun": np.iinfo(np.int32).max}
+        limits = {
+            "maxiter": end - start,
+            "maxfun": options.max_evaluations or np.iinfo(np.int32).max,
+            "gtol": options.gtol,
+        }
         try:
-            optimize.minimize(
+            result = optimize.minimize(
                 part.objective,
                 run.network._arena.astype(FLOAT64),
                 jac=True,
@@ -73,7 +78,8 @@ def train(run: Run, bar: Bar | None) -> None:
         except _Enough:
             continue
         if run.now.epoch < end:
-            run.history.stopped = "converged"
+            limited = result.status == _LIMIT_REACHED
+            run.history.stopped = "max_evaluations" if limited else "converged"
 
 
 class _Part:
@@ -120,7 +126,7 @@ class _Part:
             self.objective(x)
         self._before = self._last
         run = self._run
-        run.network._arena[:] = x
+        run.network._guard.write(np.copyto, run.network._arena, x, "same_kind")
         if self._bar is not None:
             self._bar.update(begun.n_rows)
         step = run.now.progress.step + 1

@@ -20,8 +20,8 @@ from sigmax._arrays import (
 )
 from sigmax._errors import check
 from sigmax._examples import Examples, as_examples
+from sigmax._guard import Guard, undisturbed
 from sigmax._layout import Layout, Views
-from sigmax._rows import open_rows
 from sigmax._sigmax import ffi, lib
 from sigmax.preparation import Preparation
 from sigmax.scoring import score
@@ -115,6 +115,7 @@ class Network(Trainable):
         self._n_in, self._n_out = self._layout.sizes[0], self._layout.sizes[-1]
         self._preparation: Preparation | None = None
         self._temperature = 1.0
+        self._guard = Guard()
         self._forget()
 
     # ---- description -----------------------------------------------------------------------------
@@ -197,6 +198,7 @@ class Network(Trainable):
         >>> network.predict_proba(X).sum(axis=1)
         array([1., 1., 1., 1.], dtype=float32)
         """
+        version = self._guard.version
         data = direct(X, self._dtype, self._n_in) if self._preparation is None else None
         if data is None:
             return prediction.probabilities(self, X)
@@ -207,6 +209,8 @@ class Network(Trainable):
         )
         if status != _OK:
             prediction.refuse(status, cast(Array, X), data)
+        if version is None or self._guard.version is not version:  # trained by another thread
+            return self.copy().predict_proba(X)
         return probabilities
 
     def predict(self, X: RowsLike) -> npt.NDArray[np.int64]:
@@ -219,6 +223,7 @@ class Network(Trainable):
         >>> network.predict(X)
         array([0, 1, 1, 0])
         """
+        version = self._guard.version
         data = direct(X, self._dtype, self._n_in) if self._preparation is None else None
         if data is None:
             return prediction.labels(self, X)
@@ -229,6 +234,8 @@ class Network(Trainable):
         )
         if status != _OK:
             prediction.refuse(status, cast(Array, X), data)
+        if version is None or self._guard.version is not version:
+            return self.copy().predict(X)
         return labels
 
     def activations(self, X: RowsLike) -> list[Array]:
@@ -242,12 +249,7 @@ class Network(Trainable):
         >>> [a.shape for a in sigmax.Network([784, 30, 10]).activations(np.zeros((5, 784)))]
         [(5, 784), (5, 30), (5, 10)]
         """
-        opened = open_rows(X, self._dtype, self._n_in)
-        a_0 = opened.prepared(self._preparation).dense().X
-        n = len(a_0)
-        units: Array = np.empty(n * self._layout.n_units, self._dtype)
-        check(lib.sigmax_activations(self._handle, self._pointer, pointer(a_0), n, pointer(units)))
-        return [a_0, *self._layout.units(units, n)]
+        return undisturbed(self, lambda network: prediction.activations(network, X))
 
     def cost(self, X: RowsLike, y: npt.ArrayLike) -> float:
         """Return C = -(1/n) sum_x sum_i y_i ln a_i in nats, computed from z_L; l2 is not in it.
@@ -265,8 +267,7 @@ class Network(Trainable):
         >>> sigmax.Network([2, 2], seed=0).cost([[0, 0]], [1])
         0.6931471805599453
         """
-        examples = self._open(X, y).prepared(self._preparation, at_once=False)
-        return score(self, examples, self._temperature)[0]
+        return undisturbed(self, lambda network: network._score(X, y, network._temperature)[0])
 
     def accuracy(self, X: RowsLike, y: npt.ArrayLike) -> float:
         """Return the share of rows whose predicted class is that of y, from 0 to 1.
@@ -278,7 +279,7 @@ class Network(Trainable):
         >>> network.accuracy(X, network.predict(X))
         1.0
         """
-        return score(self, self._open(X, y).prepared(self._preparation, at_once=False))[1]
+        return undisturbed(self, lambda network: network._score(X, y)[1])
 
     def backprop(self, X: RowsLike, y: npt.ArrayLike) -> gradient.Backprop:
         """Return cost, errors and gradient of one batch, by the four equations of backpropagation.
@@ -292,7 +293,9 @@ class Network(Trainable):
         >>> result = network.backprop(X, y)
         >>> network.weights[0] -= 0.5 * result.nabla_w[0]
         """
-        return gradient.backprop(self, self._examples(X, y).dense())
+        return undisturbed(
+            self, lambda network: gradient.backprop(network, network._examples(X, y).dense())
+        )
 
     def gradient_check(self, X: RowsLike, y: npt.ArrayLike) -> float:
         """Return max |numeric - analytic| / max |analytic| over the whole gradient, in float64.
@@ -311,6 +314,11 @@ class Network(Trainable):
         """
         twin = self._twin(FLOAT64)
         return gradient.relative_error(twin, twin._examples(X, y).dense())
+
+    def _score(self, X: object, y: object, temperature: float = 1.0) -> tuple[float, float]:
+        """Return cost and accuracy."""
+        examples = self._open(X, y).prepared(self._preparation, at_once=False)
+        return score(self, examples, temperature)
 
     def _open(self, X: object, y: object, names: tuple[str, str] = ("X", "y")) -> Examples:
         """Return the examples, of the right shapes; X is neither prepared nor looked at yet."""
@@ -345,8 +353,9 @@ class Network(Trainable):
         >>> network.calibrate(X_val, y_val)
         Calibration(temperature=1.62, ece_before=0.043, ece_after=0.011, cost_before=0.31, ...)
         """
-        found = calibration.calibrate(self, self._examples(X_val, y_val, ("X_val", "y_val")))
-        self._temperature = found.temperature
+        with self._guard.claim():  # a training would set the temperature back meanwhile
+            found = calibration.calibrate(self, self._examples(X_val, y_val, ("X_val", "y_val")))
+            self._guard.write(setattr, self, "_temperature", found.temperature)
         return found
 
     # ---- copies ----------------------------------------------------------------------------------
@@ -404,6 +413,11 @@ class Network(Trainable):
         twin = type(self).__new__(type(self))
         twin._describe(self.sizes, dtype, self._seed, self._epochs_trained)
         twin._allocate()
-        twin._arena[:] = self._arena
-        twin._preparation, twin._temperature = self._preparation, self._temperature
+
+        def take() -> None:
+            twin._arena[:] = self._arena
+            twin._preparation, twin._temperature = self._preparation, self._temperature
+            twin._epochs_trained = self._epochs_trained
+
+        self._guard.read(take)
         return twin

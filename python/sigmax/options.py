@@ -95,6 +95,10 @@ class FitOptions:
     epsilon: float = _option(
         1e-8, float, "of rmsprop, adam and adamw: added to the root of the square"
     )
+    gtol: float = _option(1e-5, float, "of lbfgs: the largest entry of the gradient at the end")
+    max_evaluations: int | None = _option(
+        None, int, "of lbfgs: evaluations of the cost at most, counted anew after each checkpoint"
+    )
     weight_decay: float | None = _option(
         None,
         float,
@@ -202,6 +206,8 @@ class FitKeywords(TypedDict, total=False):
     beta2: float
     rho: float
     epsilon: float
+    gtol: float
+    max_evaluations: int | None
     weight_decay: float | None
     l2: float
     l1: float

@@ -81,7 +81,8 @@ def partial_fit(
     if kept is None or kept.optimizer != options.optimizer:
         moments = new_moments(network, options)
         kept = Kept(options.optimizer, moments, 0, dropout_seed(network, network.epochs_trained))
-    network._kept, network._temperature = kept, 1.0
+    network._guard.write(setattr, network, "_temperature", 1.0)
+    network._kept = kept
 
     step = c_training(network, options, kept.moments, kept.seed)
     order = new_order(options, source)

@@ -9,6 +9,7 @@ import numpy as np
 
 from sigmax._arrays import INT64, Array, pointer, require_finite
 from sigmax._errors import check
+from sigmax._guard import undisturbed
 from sigmax._rows import block_rows, open_rows
 from sigmax._sigmax import lib
 
@@ -27,6 +28,10 @@ def probabilities(network: Network, X: object) -> Array:
     --------
     >>> probabilities(network, scipy.sparse.csr_array(X))
     """
+    return undisturbed(network, lambda network: _probabilities(network, X))
+
+
+def _probabilities(network: Network, X: object) -> Array:
     layout = network._layout
     rows = open_rows(X, layout.dtype, layout.sizes[0])
     out: Array = np.empty((len(rows), layout.sizes[-1]), layout.dtype)
@@ -47,6 +52,10 @@ def labels(network: Network, X: object) -> npt.NDArray[np.int64]:
     --------
     >>> labels(network, np.memmap("X.bin", np.uint8, shape=(60000, 784)))
     """
+    return undisturbed(network, lambda network: _labels(network, X))
+
+
+def _labels(network: Network, X: object) -> npt.NDArray[np.int64]:
     layout = network._layout
     rows = open_rows(X, layout.dtype, layout.sizes[0])
     out = np.empty(len(rows), INT64)
@@ -58,6 +67,25 @@ def labels(network: Network, X: object) -> npt.NDArray[np.int64]:
 
     _in_blocks(network, rows, out, infer)
     return out
+
+
+def activations(network: Network, X: object) -> list[Array]:
+    """Return [a_0, ..., a_L]; see `Network.activations`.
+
+    Examples
+    --------
+    >>> [a.shape for a in activations(sigmax.Network([784, 30, 10]), np.zeros((5, 784)))]
+    [(5, 784), (5, 30), (5, 10)]
+    """
+    layout = network._layout
+    opened = open_rows(X, layout.dtype, layout.sizes[0])
+    a_0 = opened.prepared(network._preparation).dense().X
+    n = len(a_0)
+    units: Array = np.empty(n * layout.n_units, layout.dtype)
+    check(
+        lib.sigmax_activations(layout.handle, network._pointer, pointer(a_0), n, pointer(units))
+    )
+    return [a_0, *layout.units(units, n)]
 
 
 def refuse(status: int, X: Array, data: CData) -> NoReturn:

@@ -6,6 +6,7 @@ import os
 from typing import TYPE_CHECKING, Any, Unpack, cast
 
 from sigmax import partial, training
+from sigmax._guard import Guard
 from sigmax.history import History
 from sigmax.options import OPTION_NAMES, FitKeywords, with_options
 
@@ -19,6 +20,7 @@ class Trainable:
     """The part of `Network` that trains it."""
 
     _kept: partial.Kept | None  # of partial_fit, for its next call
+    _guard: Guard
 
     def _forget(self) -> None:
         """Let the next partial_fit begin with a new optimiser."""
@@ -77,6 +79,9 @@ class Trainable:
             rows at once: an epoch is one of its iterations (Byrd, Lu, Nocedal & Zhu 1995).
         momentum, beta1, beta2, rho, epsilon : float
             Of the optimisers: 0.9, 0.9, 0.999, 0.99 and 1e-8.
+        gtol, max_evaluations : float, int or None
+            Of lbfgs: it ends where no entry of the gradient is larger than gtol, or after so many
+            evaluations of the cost, counted anew after each checkpoint.
         weight_decay : float or None
             Of adamw; None stands for 0.01.
         l2, l1 : float
@@ -154,17 +159,18 @@ class Trainable:
         >>> history.val_accuracy[history.best_epoch]
         0.97
         """
-        return training.fit(
-            self._as_network(),
-            X,
-            y,
-            options,
-            X_val=X_val,
-            y_val=y_val,
-            sample_weight=sample_weight,
-            sample_weight_val=sample_weight_val,
-            resume=resume,
-        )
+        with self._guard.claim():
+            return training.fit(
+                self._as_network(),
+                X,
+                y,
+                options,
+                X_val=X_val,
+                y_val=y_val,
+                sample_weight=sample_weight,
+                sample_weight_val=sample_weight_val,
+                resume=resume,
+            )
 
     @with_options(partial.PARTIAL_OPTIONS)
     def partial_fit(
@@ -203,4 +209,7 @@ class Trainable:
         >>> for X, y in chunks:
         ...     history = network.partial_fit(X, y, optimizer="adam")
         """
-        return partial.partial_fit(self._as_network(), X, y, options, sample_weight=sample_weight)
+        with self._guard.claim():
+            return partial.partial_fit(
+                self._as_network(), X, y, options, sample_weight=sample_weight
+            )

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from sigmax import archive, diagnosis
+from sigmax import diagnosis
 from sigmax._progress import Bar, progress_bar
 from sigmax._sigmax import ffi
 from sigmax.assembly import Assembly, assemble
@@ -143,7 +143,7 @@ class Run:
         if self.stopping is not None:
             if self.history.stopped is None and self.stopping.exhausted:
                 self.history.stopped = "early_stopping"
-            self.stopping.restore(self.history, self.network._arena)
+            self.network._guard.write(self.stopping.restore, self.history, self.network._arena)
         if self.options.checkpoint:
             self.save(finished=True)
         if not self._warned:
@@ -221,6 +221,8 @@ def fit(
         options, state = checkpoints.resumed_options(checkpoint, given), checkpoint.state
         like = checkpoint.network
     if options.checkpoint:
+        from sigmax import archive
+
         archive.require_writable(options.checkpoint)
     work = assemble(
         like,
@@ -235,12 +237,12 @@ def fit(
     if options.epochs == 0:
         return state.history
     if checkpoint is not None:
-        checkpoints.take_over(checkpoint, network, work)
+        network._guard.write(checkpoints.take_over, checkpoint, network, work)
     elif options.checkpoint:
         from sigmax import checkpoints
 
         state.marks = checkpoints.data_marks(work)
-    network._preparation, network._temperature, network._kept = work.preparation, 1.0, None
+    network._guard.write(_begin_anew, network, work)
     if state.finished:
         return state.history
     run = Run(network, work, options, state)
@@ -260,6 +262,10 @@ def fit(
             _keep_for_later(run, interrupt)
             raise
     return run.history
+
+
+def _begin_anew(network: Network, work: Assembly) -> None:
+    network._preparation, network._temperature, network._kept = work.preparation, 1.0, None
 
 
 def _keep_for_later(run: Run, interrupt: KeyboardInterrupt) -> None:
