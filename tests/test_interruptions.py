@@ -8,6 +8,11 @@ import time
 
 import numpy as np
 import pytest
+import sigmax
+from helpers import what_it_holds
+from sigmax import sources
+
+ROWS = 300
 
 SCRIPT = """
 import sys, numpy as np, sigmax
@@ -18,16 +23,16 @@ y = (X @ rng.normal(size=(20, 4))).argmax(axis=1)
 network = sigmax.Network([20, 30, 4], seed=9)
 options = dict(epochs=40, optimizer="adam", dropout=0.25, validation_fraction=0.2,
                early_stopping="cost", patience=40, schedule="cosine", batch_size=7)
-print("ready", flush=True)
 try:
+    print("ready", flush=True)
     if resume == "resume":
         history = network.fit(X, y, resume=path)
     else:
         history = network.fit(X, y, checkpoint=path if path else None, **options)
+    network.save(out)
+    print(repr([history.cost, history.val_cost, history.best_epoch]), flush=True)
 except KeyboardInterrupt:
     sys.exit(42)
-network.save(out)
-print(repr([history.cost, history.val_cost, history.best_epoch]))
 """
 
 
@@ -66,7 +71,8 @@ def test_ctrl_c_and_kill_at_random_moments(path, tmp_path, kind):
         code, out = finish(process)
         if code == 0:
             break
-        assert code == {"SIGINT": 42, "SIGKILL": -signal.SIGKILL}[kind]
+        # Ctrl-C may also come when Python is about to end, which it then does by that signal.
+        assert code in {"SIGINT": (42, -signal.SIGINT), "SIGKILL": (-signal.SIGKILL,)}[kind]
         if path.exists():
             how = "resume"
         interruptions += 1
@@ -77,3 +83,80 @@ def test_ctrl_c_and_kill_at_random_moments(path, tmp_path, kind):
     assert interruptions >= 2
     assert out == expected
     assert (tmp_path / "resumed.npz").read_bytes() == (tmp_path / "whole.npz").read_bytes()
+
+
+# ---- between any two lines of Python -------------------------------------------------------------
+
+
+@pytest.fixture
+def alarm():
+    """Let a function raise KeyboardInterrupt after so many seconds, wherever it is then."""
+
+    def handler(*_):
+        raise KeyboardInterrupt
+
+    def interrupted(seconds, function):
+        try:
+            signal.setitimer(signal.ITIMER_REAL, seconds)
+            found = function()
+            signal.setitimer(signal.ITIMER_REAL, 0)
+        except KeyboardInterrupt:
+            return None
+        return found
+
+    before = signal.signal(signal.SIGALRM, handler)
+    yield interrupted
+    signal.setitimer(signal.ITIMER_REAL, 0)
+    signal.signal(signal.SIGALRM, before)
+
+
+def data_of(kind, X, y, tmp_path):
+    """X, y and options of a kind of training."""
+    if kind == "array":
+        return X, y, {"validation_fraction": 0.2, "early_stopping": "cost", "patience": 3}
+    if kind == "sparse":
+        sparse = pytest.importorskip("scipy.sparse")
+        return sparse.csr_array(np.where(np.abs(X) < 0.7, 0, X)), y, {"standardize": True}
+    if kind == "memmap":
+        mapped = np.memmap(tmp_path / "X.bin", np.float32, "w+", shape=X.shape)
+        mapped[:] = X
+        return mapped, y, {"class_weight": "balanced"}
+
+    def stream():
+        for start in range(0, ROWS, 37):
+            yield X[start : start + 37], y[start : start + 37]
+
+    return stream, None, {"schedule": "plateau", "schedule_epochs": 1}
+
+
+@pytest.mark.skipif(os.name == "nt", reason="signals of another kind")
+@pytest.mark.filterwarnings("ignore::sigmax.TrainingWarning")
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+@pytest.mark.parametrize("kind", ["array", "sparse", "memmap", "stream"])
+def test_ctrl_c_between_any_two_lines(kind, path, tmp_path, rng, alarm, monkeypatch):
+    monkeypatch.setattr(sources, "_CHUNK_BYTES", 60 * 24)
+    X = rng.normal(size=(ROWS, 6)).astype(np.float32)
+    y = (X[:, :3] + 0.5 * rng.normal(size=(ROWS, 3))).argmax(axis=1)
+    X, y, more = data_of(kind, X, y, tmp_path)
+    options = {"epochs": 8, "optimizer": "adam", "dropout": 0.2, "batch_size": 9, **more}
+    whole = sigmax.Network([6, 9, 3], seed=1)
+    began = time.perf_counter()
+    expected = vars(whole.fit(X, y, **options))
+    seconds = 0.02 + 4 * (time.perf_counter() - began)
+    moments = np.random.default_rng()  # others in every run
+    interruptions = 0
+    for _ in range(8):
+        how = {"checkpoint": path, "checkpoint_every": 2, **options}
+        history = None
+        while history is None:
+            network = sigmax.Network([6, 9, 3], seed=1)
+            delay = moments.uniform(1e-5, seconds)
+            history = alarm(delay, lambda how=how, n=network: n.fit(X, y, **how))
+            interruptions += history is None
+            how = {"resume": path} if path.exists() else how
+        for name, values in vars(history).items():
+            assert name == "seconds" or values == expected[name], name
+        assert what_it_holds(network) == what_it_holds(whole)
+        path.unlink()
+    assert interruptions > 0
+    assert not list(tmp_path.glob(".sigmax*")), "a temporary file was left behind"

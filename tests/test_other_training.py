@@ -87,6 +87,8 @@ OTHER_OPTIONS = [
     {"rho": 0.5},
     {"epsilon": 1e-7},
     {"weight_decay": 0.1},
+    {"gtol": 1e-3},
+    {"max_evaluations": 7},
     {"l2": 0.1},
     {"l1": 0.1},
     {"clip_norm": 1.0},

@@ -154,7 +154,11 @@ def test_early_stopping(interrupt, path, data, early_stopping):
         "patience": 4,
         "validation_fraction": 0.3,
     }
-    _, history = check(interrupt, path, data, options, points=(3, 12, 26, 33))
+    history = new_network().fit(*data, **options)
+    per_epoch = round(0.7 * ROWS) // 10 + 1
+    waiting = (history.best_epoch + 3) * per_epoch + 2  # when some epochs brought nothing
+    points = (3, 12, 26, waiting, history.epochs * per_epoch)
+    _, history = check(interrupt, path, data, options, points=points)
     assert history.stopped == "early_stopping"
     assert 0 < history.best_epoch < history.epochs - 1 < 59
 

@@ -36,6 +36,16 @@ _DAMAGED_ZIP = (
     NotImplementedError,
     RuntimeError,
 )
+# What NumPy raises; the last two come from Python's parser, of thousands of signs in a row.
+_DAMAGED_HEADER = (
+    ValueError,
+    TypeError,
+    SyntaxError,
+    TokenError,
+    struct.error,
+    RecursionError,
+    MemoryError,
+)
 _GZIP_MAGIC = b"\x1f\x8b"
 _IDX_TYPES = {0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
 
@@ -144,7 +154,7 @@ def _npy_header(
             shape, fortran_order, dtype = npy_format.read_array_header_2_0(file)
         else:
             raise ValueError(f"version {version} is not read here")
-    except (ValueError, TypeError, SyntaxError, TokenError, struct.error) as error:
+    except _DAMAGED_HEADER as error:
         raise FileFormatError(f"{name}: not a sound .npy array: {error}") from None
     if dtype.hasobject or dtype.names is not None:
         raise FileFormatError(

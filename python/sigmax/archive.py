@@ -18,6 +18,7 @@ from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from io import BytesIO
+from tokenize import TokenError
 from typing import Any, BinaryIO
 from zipfile import BadZipFile, ZipFile, ZipInfo
 
@@ -276,6 +277,7 @@ def _read(content: bytes, form: Form) -> dict[str, Array]:
         RuntimeError,
         struct.error,
         SyntaxError,
+        TokenError,
         TypeError,
         ValueError,
     ) as error:
@@ -323,7 +325,10 @@ def _read_array(archive: ZipFile, member: ZipInfo) -> Array:
     file: BinaryIO = BytesIO(archive.read(member))  # checks the checksum
     if np.lib.format.read_magic(file) != (1, 0):
         raise FileFormatError(f"{member.filename!r} has an unknown version of the .npy format")
-    shape, fortran_order, dtype = np.lib.format.read_array_header_1_0(file)
+    try:
+        shape, fortran_order, dtype = np.lib.format.read_array_header_1_0(file)
+    except MemoryError as error:  # Python's parser, of thousands of signs: it is no lack of memory
+        raise FileFormatError(f"{member.filename!r}: its header is nested too deeply") from error
     if dtype.hasobject:
         raise FileFormatError(f"{member.filename!r} holds pickled objects, which are never read")
     count = 1
