@@ -39,7 +39,7 @@ def _reset_high_water() -> int:
 def peak_of_fit(name: str) -> dict[str, float | str]:
     """Return the measured peak of a fit, and what the arrays that it needs add up to, in MiB."""
     import sigmax
-    from sigmax._bench_workloads import data, named
+    from sigmax._bench.workloads import data, named
 
     (workload,) = named([name])
     workload = workload.replace(steps=max(1, ROWS // workload.batch))

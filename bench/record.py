@@ -8,8 +8,8 @@ import importlib.metadata
 import json
 from dataclasses import dataclass, field
 
-from sigmax._bench_race import Result
-from sigmax._bench_workloads import Workload
+from sigmax._bench.race import Result
+from sigmax._bench.workloads import Workload
 from sigmax.bench import machine
 
 PACKAGES = ("torch", "jax", "jaxlib", "scikit-learn", "scipy", "onnxruntime", "matplotlib")

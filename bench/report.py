@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from record import Record
-from sigmax._bench_race import Result
+from sigmax._bench.race import Result
 from sigmax.bench import microseconds, table
 from sweeps import cliffs
 

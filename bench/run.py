@@ -17,9 +17,9 @@ import sweeps
 from contenders import CONTENDERS, VARIANTS
 from record import Record
 from report import markdown, terminal
-from sigmax._bench_race import race
-from sigmax._bench_workers import CLOCK_HELP, CLOCKS, Worker, contender_class, cpus_for
-from sigmax._bench_workloads import INFERENCE, TRAINING, Workload
+from sigmax._bench.race import race
+from sigmax._bench.workers import CLOCK_HELP, CLOCKS, Worker, contender_class, cpus_for
+from sigmax._bench.workloads import INFERENCE, TRAINING, Workload
 
 PARTS = ("training", "inference", "batch", "width", "options", "memory")
 SWEEP_CONTENDERS = ("sigmax", "numpy", "jax_scan")

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import itertools
 
-from sigmax._bench_race import Result
-from sigmax._bench_workloads import TRAINING, Workload
+from sigmax._bench.race import Result
+from sigmax._bench.workloads import TRAINING, Workload
 
 BATCHES = (
     1,

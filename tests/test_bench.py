@@ -11,10 +11,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 from sigmax import bench
-from sigmax._bench_contenders import NumPy, NumPyFloat64, Sigmax, parameter_count, split
-from sigmax._bench_race import Result, _short, check_agreement, race, reference_result
-from sigmax._bench_workers import ContenderError, Runner, Worker, cpus_for, peak
-from sigmax._bench_workloads import (
+from sigmax._bench.contenders import NumPy, NumPyFloat64, Sigmax, parameter_count, split
+from sigmax._bench.race import Result, _short, check_agreement, race, reference_result
+from sigmax._bench.workers import ContenderError, Runner, Worker, cpus_for, peak
+from sigmax._bench.workloads import (
     INFERENCE,
     TRAINING,
     Workload,
@@ -184,7 +184,7 @@ def test_nan_and_a_wrong_shape_are_disagreements():
 
 def test_race_gives_every_contender_a_sample_per_round():
     result = race_with(
-        SMALL, "sigmax._bench_contenders:Sigmax", "sigmax._bench_contenders:SigmaxFloat64"
+        SMALL, "sigmax._bench.contenders:Sigmax", "sigmax._bench.contenders:SigmaxFloat64"
     )
     assert {name: len(samples) for name, samples in result.samples.items()} == {
         "sigmax": 2,

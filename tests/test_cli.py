@@ -246,7 +246,7 @@ def test_many_classes_are_shown_as_their_mistakes(folder, rng, capsys):
 
 
 def test_colours_only_on_a_terminal_that_wants_them(monkeypatch):
-    from sigmax._report import Terminal
+    from sigmax._command.report import Terminal
 
     class Screen(io.StringIO):
         encoding = "utf-8"

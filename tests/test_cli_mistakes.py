@@ -150,7 +150,7 @@ def test_help_of_training_options_is_that_of_the_library(capsys):
     with pytest.raises(SystemExit):
         cli.main(["train", "--help"])
     out = " ".join(capsys.readouterr().out.split())
-    from sigmax import _arguments
+    from sigmax._command import arguments as _arguments
 
     options = [f for f in fields(sigmax.FitOptions) if f.name not in _arguments.NOT_OFFERED]
     assert len(options) >= 30

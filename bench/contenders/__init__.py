@@ -4,8 +4,8 @@ Only a contender's own process imports its library.
 """
 
 CONTENDERS = {
-    "sigmax": "sigmax._bench_contenders:Sigmax",
-    "numpy": "sigmax._bench_contenders:NumPy",
+    "sigmax": "sigmax._bench.contenders:Sigmax",
+    "numpy": "sigmax._bench.contenders:NumPy",
     "torch_eager": "contenders.torch_eager:TorchEager",
     "torch_compile": "contenders.torch_compile:TorchCompile",
     "jax_scan": "contenders.jax_scan:JaxScan",
@@ -15,6 +15,6 @@ CONTENDERS = {
 
 # The same library with other options, raced against itself.
 VARIANTS = {
-    "sigmax_shuffled": "sigmax._bench_contenders:SigmaxShuffled",
-    "sigmax_float64": "sigmax._bench_contenders:SigmaxFloat64",
+    "sigmax_shuffled": "sigmax._bench.contenders:SigmaxShuffled",
+    "sigmax_float64": "sigmax._bench.contenders:SigmaxFloat64",
 }

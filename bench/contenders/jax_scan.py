@@ -7,7 +7,7 @@ import os
 import time
 
 import numpy as np
-from sigmax._bench_contenders import Contender, split
+from sigmax._bench.contenders import Contender, split
 
 REPEATS = 7  # of which the fastest counts, when choosing
 UNROLL = 4  # steps per turn of the scan's loop; never slower than 1 where it was tried

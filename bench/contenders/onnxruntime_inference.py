@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sigmax._bench_contenders import Contender, split
+from sigmax._bench.contenders import Contender, split
 
 
 class OnnxRuntime(Contender):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 
 import numpy as np
-from sigmax._bench_contenders import Contender, split
+from sigmax._bench.contenders import Contender, split
 
 
 class SklearnMLP(Contender):

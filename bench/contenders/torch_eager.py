@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 
 import numpy as np
-from sigmax._bench_contenders import Contender, split
+from sigmax._bench.contenders import Contender, split
 
 
 class TorchEager(Contender):

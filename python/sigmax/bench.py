@@ -1,8 +1,8 @@
 """The short race, ``sigmax bench``: the C library against NumPy, in under 20 seconds.
 
 The repository's ``bench/run.py`` is the whole race, against every peer; it is made of the same
-parts: the workloads (``_bench_workloads``), the contenders (``_bench_contenders``), their processes
-(``_bench_workers``), the agreement and the rounds (``_bench_race``).
+parts: the workloads (``_bench.workloads``), the contenders (``_bench.contenders``), their processes
+(``_bench.workers``), the agreement and the rounds (``_bench.race``).
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ import time
 from collections.abc import Sequence
 
 import sigmax
-from sigmax._bench_race import Result, race
-from sigmax._bench_workers import CLOCK_HELP, CLOCKS, ContenderError, Worker, cpus_for
-from sigmax._bench_workloads import INFERENCE, TRAINING, named
+from sigmax._bench.race import Result, race
+from sigmax._bench.workers import CLOCK_HELP, CLOCKS, ContenderError, Worker, cpus_for
+from sigmax._bench.workloads import INFERENCE, TRAINING, named
 from sigmax._sigmax import ffi, lib
 from sigmax.config import version
 
@@ -27,8 +27,8 @@ ROUNDS = 15
 SECONDS = 12.0  # of rounds; starting, data and agreement come on top
 
 CONTENDERS = {
-    "sigmax": "sigmax._bench_contenders:Sigmax",
-    "numpy": "sigmax._bench_contenders:NumPy",
+    "sigmax": "sigmax._bench.contenders:Sigmax",
+    "numpy": "sigmax._bench.contenders:NumPy",
 }
 
 

@@ -15,10 +15,11 @@ import warnings
 from collections.abc import Sequence
 from typing import TextIO
 
-from . import _arguments, _train_command
-from ._command_data import UserError
-from ._errors import TrainingWarning
-from .options import OPTION_NAMES
+from sigmax._command.arguments import parser
+from sigmax._command.shared import UserError
+from sigmax._command.train import Interrupted
+from sigmax._errors import TrainingWarning
+from sigmax.options import OPTION_NAMES
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -48,7 +49,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
             code = bench.main(arguments[1:])
         else:
-            parsed = _arguments.parser().parse_args(arguments)
+            parsed = parser().parse_args(arguments)
             parsed.command_line = arguments
             with warnings.catch_warnings():
                 warnings.simplefilter("always", TrainingWarning)
@@ -56,7 +57,7 @@ def main(argv: Sequence[str] | None = None) -> int:
                 parsed.run(parsed)
             code = 0
         sys.stdout.flush()
-    except _train_command.Interrupted as interrupt:
+    except Interrupted as interrupt:
         print(f"sigmax: interrupted; to go on:\n{interrupt}", file=sys.stderr)
         return 130
     except KeyboardInterrupt:

@@ -20,9 +20,9 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from ._array_files import read_idx, read_npy, read_npz
-from ._csv_file import CsvOptions, read_csv
-from ._errors import FileFormatError
+from sigmax._errors import FileFormatError
+from sigmax._readers.array_files import read_idx, read_npy, read_npz
+from sigmax._readers.csv_file import CsvOptions, read_csv
 
 __all__ = [
     "CsvOptions",

@@ -10,9 +10,10 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from . import checkpoints, files
-from . import demo as demonstration
-from ._command_data import (
+from sigmax import checkpoints, files
+from sigmax._command import demo as demonstration
+from sigmax._command.report import Terminal, confusion_counts, confusion_text, file_size, percent
+from sigmax._command.shared import (
     check_output,
     class_names,
     classes,
@@ -21,9 +22,8 @@ from ._command_data import (
     targets,
     write_rows,
 )
-from ._errors import FileFormatError
-from ._report import Terminal, confusion_counts, confusion_text, file_size, percent
-from .network import Network
+from sigmax._errors import FileFormatError
+from sigmax.network import Network
 
 
 def demo(arguments: argparse.Namespace) -> None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from sigmax._bench_contenders import parameter_count
+from sigmax._bench.contenders import parameter_count
 
 Float = npt.NDArray[np.floating]
 Labels = npt.NDArray[np.int64]
@@ -134,7 +134,7 @@ def _read_npz(path: str) -> dict[str, npt.NDArray[np.generic]]:
 
 
 def _read_idx_folder(folder: str) -> dict[str, npt.NDArray[np.generic]]:
-    from sigmax._array_files import read_idx
+    from sigmax._readers.array_files import read_idx
 
     found = {}
     for part, prefix in (("train", "train"), ("test", "t10k")):

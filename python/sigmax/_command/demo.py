@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ._report import (
+from sigmax._command.report import (
     Terminal,
     confusion_counts,
     confusion_text,
@@ -18,10 +18,10 @@ from ._report import (
     picture_lines,
     side_by_side,
 )
-from .data import load_digits
-from .history import History
-from .network import Network
-from .splitting import held_out
+from sigmax.data import load_digits
+from sigmax.history import History
+from sigmax.network import Network
+from sigmax.splitting import held_out
 
 # Held-out accuracy over the seeds 0 to 19: 96.7 to 98.9 %, 97.7 % on average; the default seed's
 # split is one of the easier ones (98.2 %). The falling rate calms the last epochs.

@@ -12,7 +12,7 @@ from typing import Any, TextIO
 import numpy as np
 from numpy.typing import NDArray
 
-from . import data, files
+from sigmax import data, files
 
 
 class UserError(Exception):

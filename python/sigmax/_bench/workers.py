@@ -23,8 +23,8 @@ from typing import Any
 
 import numpy as np
 
-from sigmax._bench_contenders import Contender, Float
-from sigmax._bench_workloads import Workload, data, initial_parameters
+from sigmax._bench.contenders import Contender, Float
+from sigmax._bench.workloads import Workload, data, initial_parameters
 from sigmax._sigmax import ffi, lib
 
 ANSWER_SECONDS = 600.0  # a contender that is silent for so long has hung

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from sigmax._bench_contenders import Float, NumPyFloat64, split
-from sigmax._bench_workers import ContenderError, Runner, Worker
-from sigmax._bench_workloads import Workload, initial_parameters
+from sigmax._bench.contenders import Float, NumPyFloat64, split
+from sigmax._bench.workers import ContenderError, Runner, Worker
+from sigmax._bench.workloads import Workload, initial_parameters
 
 # Float32 against float64. A layer's parameters may be off by this share of the farthest that they
 # have moved, and by this share of the largest of them, since every update is rounded.

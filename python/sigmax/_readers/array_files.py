@@ -1,4 +1,4 @@
-"""Reading arrays from .npy, .npz and MNIST's idx(.gz) files, which may be damaged or hostile.
+"""Reading arrays from sigmax.npy, .npz and MNIST's idx(.gz) files, which may be damaged or hostile.
 
 Three rules: nothing is unpickled; the size that a header promises is checked against the file
 before it is believed; compressed data are read in steps, never beyond what the header promises, so
@@ -23,7 +23,7 @@ import numpy as np
 from numpy.lib import format as npy_format
 from numpy.typing import NDArray
 
-from ._errors import FileFormatError
+from sigmax._errors import FileFormatError
 
 _STEP = 1 << 20
 # What zipfile raises: OSError for an offset before the start, the last two for a compression or an

@@ -16,16 +16,23 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from . import checkpoints, data, files
-from ._command_data import UserError, check_output, class_names, learn_targets, read, targets
-from ._errors import TrainingWarning
-from ._examples import Examples
-from ._report import file_size, percent
-from .history import History
-from .network import Network
-from .options import OPTION_NAMES, FitOptions
-from .scoring import score
-from .splitting import held_out
+from sigmax import checkpoints, data, files
+from sigmax._command.report import file_size, percent
+from sigmax._command.shared import (
+    UserError,
+    check_output,
+    class_names,
+    learn_targets,
+    read,
+    targets,
+)
+from sigmax._errors import TrainingWarning
+from sigmax._examples import Examples
+from sigmax.history import History
+from sigmax.network import Network
+from sigmax.options import OPTION_NAMES, FitOptions
+from sigmax.scoring import score
+from sigmax.splitting import held_out
 
 NETWORK_DEFAULTS: Mapping[str, Any] = {
     "hidden": (30,),

@@ -13,8 +13,10 @@ import re
 from collections.abc import Sequence
 from typing import NoReturn, TypeAlias
 
-from . import _train_command, commands, demo
-from .options import FitOptions
+from sigmax._command import demo, subcommands
+from sigmax._command.train import NETWORK_DEFAULTS
+from sigmax._command.train import train as run_training
+from sigmax.options import FitOptions
 
 # The options of fit that the command line does not offer: functions, and what it decides itself.
 NOT_OFFERED = ("callbacks", "progress")
@@ -54,7 +56,7 @@ def parser() -> Parser:
     _add_evaluate(subparsers)
     info = subparsers.add_parser("info", help="what a model file holds", allow_abbrev=False)
     info.add_argument("model", metavar="MODEL", help="a file that train wrote")
-    info.set_defaults(run=commands.info)
+    info.set_defaults(run=subcommands.info)
     # main() hands `bench` on before this parser sees it; here it is a line of the help.
     subparsers.add_parser("bench", help="a race against NumPy on this machine", add_help=False)
     return parser
@@ -67,7 +69,7 @@ class _Version(argparse.Action):
         super().__init__(option_strings, dest, nargs=0, help="print the version and exit")
 
     def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
-        from . import __version__
+        from sigmax import __version__
 
         print(f"sigmax {__version__}")
         parser.exit()
@@ -100,7 +102,7 @@ def _add_demo(subparsers: _Subparsers) -> None:
         default=demo.EPOCHS,
         help="passes over the images (default: %(default)s)",
     )
-    parser.set_defaults(run=commands.demo)
+    parser.set_defaults(run=subcommands.demo)
 
 
 def _add_train(subparsers: _Subparsers) -> None:
@@ -133,13 +135,13 @@ def _add_train(subparsers: _Subparsers) -> None:
         "the label's column: name, or position from 0 (default: last)",
         "a column that says how much each row counts: name, or position from 0",
     )
-    train.set_defaults(run=_train_command.train)
+    train.set_defaults(run=run_training)
 
 
 def _add_network_options(parser: argparse.ArgumentParser) -> None:
     """Offer what makes a network; None stands for the default, which a resumed run does not use."""
     group = parser.add_argument_group("the network")
-    default = _train_command.NETWORK_DEFAULTS
+    default = NETWORK_DEFAULTS
     group.add_argument(
         "--hidden",
         metavar="SIZES",
@@ -193,7 +195,7 @@ def _add_predict(subparsers: _Subparsers) -> None:
     predict.add_argument("-o", "--output", metavar="OUT.csv", help="default: the terminal")
     predict.add_argument("--proba", action="store_true", help="add the probability of every class")
     _add_csv_options(predict, None, "a column to leave out: name, or position from 0")
-    predict.set_defaults(run=commands.predict)
+    predict.set_defaults(run=subcommands.predict)
 
 
 def _add_evaluate(subparsers: _Subparsers) -> None:
@@ -207,7 +209,7 @@ def _add_evaluate(subparsers: _Subparsers) -> None:
     evaluate.add_argument("data", metavar="DATA", help=_DATA_HELP)
     evaluate.add_argument("labels", metavar="LABELS", nargs="?", help="the labels of a .npy or idx")
     _add_csv_options(evaluate, "-1", "the label's column: name, or position from 0 (default: last)")
-    evaluate.set_defaults(run=commands.evaluate)
+    evaluate.set_defaults(run=subcommands.evaluate)
 
 
 def _add_fit_option(parser: _Options, option: dataclasses.Field[object]) -> None:

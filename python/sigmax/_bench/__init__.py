@@ -1,0 +1,1 @@
+"""The race of `sigmax bench` and of the whole bench: workloads, contenders, processes, rounds."""

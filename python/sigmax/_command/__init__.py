@@ -1,0 +1,1 @@
+"""What stands behind the `sigmax` command: its options, its subcommands, what they print."""
