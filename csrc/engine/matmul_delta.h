@@ -15,27 +15,26 @@ struct delta_job {
 };
 
 /* out[i][j] = sum[i][j] a[i][j] (1 - q a[i][j]) for j < cols <= width, or sum[i][j] where a is NULL. */
-static INLINE void delta_store(int height, int width, size_t cols, real sum[ROWS][COLS], const real *restrict a, real q,
+static INLINE void store_delta(int height, int width, size_t cols, real sum[ROWS][COLS], const real *restrict a, real q,
                                real *restrict out, size_t n_in)
 {
-    if (a != NULL) {
-        UNROLLED
-        for (int i = 0; i < height; i++) {
-            LANEWISE
-            for (int j = 0; j < width; j++) {
-                if ((size_t)j < cols) {
-                    const real a_ij = a[(size_t)i * n_in + (size_t)j];
-                    sum[i][j] *= a_ij * (1 - q * a_ij);
-                }
-            }
-        }
-    }
     UNROLLED
     for (int i = 0; i < height; i++) {
         LANEWISE
         for (int j = 0; j < width; j++) {
-            if ((size_t)j < cols) out[(size_t)i * n_in + (size_t)j] = sum[i][j];
+            const size_t at = (size_t)i * n_in + (size_t)j;
+            if ((size_t)j < cols) out[at] = a == NULL ? sum[i][j] : sum[i][j] * (a[at] * (1 - q * a[at]));
         }
+    }
+}
+
+/* The same for the last inputs, where they fill no vector. */
+static NOINLINE void store_delta_edge(int height, size_t cols, real sum[ROWS][COLS], const real *a, real q, real *out,
+                                      size_t n_in)
+{
+    for (int i = 0; i < height; i++) {
+        const size_t at = (size_t)i * n_in;
+        store_delta(1, COLS, cols, sum + i, a == NULL ? NULL : a + at, q, out + at, n_in);
     }
 }
 
@@ -44,13 +43,16 @@ static INLINE void delta_tile(int height, int width, const struct delta_job *job
                               const real *b, size_t b_p)
 {
     const size_t n_in = job->n_in, n_out = job->n_out, at = row * n_in + col;
-    real sum[ROWS][COLS];
-    tile(height, width, n_out, job->delta + row * n_out, n_out, 1, b, b_p, sum);
     const real *const a = job->a == NULL ? NULL : job->a + at;
-    if (cols == (size_t)width) {
-        delta_store(height, width, (size_t)width, sum, a, job->q, job->out + at, n_in);
+    real *const out = job->out + at;
+    if (cols == (size_t)width && a != NULL) {
+        real sum[ROWS][COLS];
+        tile(height, width, n_out, job->delta + row * n_out, n_out, 1, b, b_p, sum);
+        store_delta(height, width, (size_t)width, sum, a, job->q, out, n_in);
     } else {
-        delta_store(height, width, cols, sum, a, job->q, job->out + at, n_in);
+        real sum[ROWS][COLS];
+        tile(height, width, n_out, job->delta + row * n_out, n_out, 1, b, b_p, sum);
+        store_delta_edge(height, cols, sum, a, job->q, out, n_in);
     }
 }
 

@@ -23,61 +23,52 @@ struct gradient_job {
     struct blend blend;
 };
 
-/* sum[i][j] = -decay out[i][j] for j < cols <= width, and 0 where out is forgotten or kept as it is. */
-static INLINE void start_tile(int height, int width, size_t cols, real decay, const real *restrict out, size_t n_in,
-                              real sum[ROWS][COLS])
+/* out[i][j] = out[i][j] + (sum[i][j] - decay out[i][j]) for j < cols <= width. See struct blend. */
+static INLINE void blend_tile(int height, int width, size_t cols, real decay, real sum[ROWS][COLS], real *restrict out,
+                              size_t n_in)
 {
-    UNROLLED
-    for (int i = 0; i < height; i++) {
-        LANEWISE
-        for (int j = 0; j < width; j++) sum[i][j] = 0;
-    }
-    if (decay == 0 || decay == 1) return;
     UNROLLED
     for (int i = 0; i < height; i++) {
         LANEWISE
         for (int j = 0; j < width; j++) {
-            if ((size_t)j < cols) sum[i][j] = -decay * out[(size_t)i * n_in + (size_t)j];
+            if ((size_t)j < cols) {
+                real *const w = &out[(size_t)i * n_in + (size_t)j];
+                *w = decay == 1 ? sum[i][j] : *w + (decay == 0 ? sum[i][j] : sum[i][j] - decay * *w);
+            }
         }
     }
 }
 
-/* out[i][j] += sum[i][j] + d[i] b[j] for j < cols <= width, from 0 on where out is forgotten. The products of the last
-   example come in here, on their way to memory. */
-static INLINE void end_tile(int height, int width, size_t cols, real decay, const real *restrict d,
-                            const real *restrict b, real sum[ROWS][COLS], real *restrict out, size_t n_in)
+/* The same for the last inputs, where they fill no vector. */
+static NOINLINE void blend_edge(int height, size_t cols, real decay, real sum[ROWS][COLS], real *restrict out,
+                                size_t n_in)
 {
-    UNROLLED
-    for (int i = 0; i < height; i++) {
-        if (decay == 1) {
-            LANEWISE
-            for (int j = 0; j < width; j++) {
-                if ((size_t)j < cols) out[(size_t)i * n_in + (size_t)j] = sum[i][j] + d[i] * b[j];
-            }
-        } else {
-            LANEWISE
-            for (int j = 0; j < width; j++) {
-                if ((size_t)j < cols) out[(size_t)i * n_in + (size_t)j] += sum[i][j] + d[i] * b[j];
-            }
-        }
-    }
+    for (int i = 0; i < height; i++) blend_tile(1, COLS, cols, decay, sum + i, out + (size_t)i * n_in, n_in);
 }
 
 /* height neurons by the inputs of one panel b: out += d^T b - decay out, d (rows, ROWS) being delta scaled. */
 static INLINE void gradient_tile(int height, int width, const struct gradient_job *job, size_t neuron, size_t col,
                                  size_t cols, const real *restrict d, const real *restrict b, size_t b_p)
 {
-    const size_t n_in = job->n_in, last = job->rows - 1;
+    const size_t n_in = job->n_in;
+    const real decay = job->blend.decay;
     real *restrict out = job->out + neuron * n_in + col;
-    real sum[ROWS][COLS];
-    if (cols == (size_t)width) {
-        start_tile(height, width, (size_t)width, job->blend.decay, out, n_in, sum);
-        add_products(height, width, last, d, 1, ROWS, b, b_p, sum);
-        end_tile(height, width, (size_t)width, job->blend.decay, d + last * ROWS, b + last * b_p, sum, out, n_in);
+    if (cols == (size_t)width && decay == 0) {
+        real sum[ROWS][COLS];
+        tile(height, width, job->rows, d, 1, ROWS, b, b_p, sum);
+        blend_tile(height, width, (size_t)width, 0, sum, out, n_in);
+    } else if (cols == (size_t)width && decay == 1) {
+        real sum[ROWS][COLS];
+        tile(height, width, job->rows, d, 1, ROWS, b, b_p, sum);
+        blend_tile(height, width, (size_t)width, 1, sum, out, n_in);
+    } else if (cols == (size_t)width) {
+        real sum[ROWS][COLS];
+        tile(height, width, job->rows, d, 1, ROWS, b, b_p, sum);
+        blend_tile(height, width, (size_t)width, decay, sum, out, n_in);
     } else {
-        start_tile(height, width, cols, job->blend.decay, out, n_in, sum);
-        add_products(height, width, last, d, 1, ROWS, b, b_p, sum);
-        end_tile(height, width, cols, job->blend.decay, d + last * ROWS, b + last * b_p, sum, out, n_in);
+        real sum[ROWS][COLS];
+        tile(height, width, job->rows, d, 1, ROWS, b, b_p, sum);
+        blend_edge(height, cols, decay, sum, out, n_in);
     }
 }
 

@@ -13,21 +13,14 @@
 
 /* ---- the tile ---------------------------------------------------------------------------------------------------- */
 
-/* sum[i][j] += sum_p a[i * a_i + p * a_p] b[p * b_p + j] for i < height <= ROWS, j < width <= COLS; both are constants
-   where this is inlined, and width is a multiple of LANES. */
-static INLINE void add_products(int height, int width, size_t depth, const real *restrict a, size_t a_i, size_t a_p,
-                                const real *restrict b, size_t b_p, real sum[ROWS][COLS])
-{
-    for (size_t p = 0; p < depth; p++) {
-        UNROLLED
-        for (int i = 0; i < height; i++) {
-            LANEWISE
-            for (int j = 0; j < width; j++) sum[i][j] += a[(size_t)i * a_i + p * a_p] * b[p * b_p + (size_t)j];
-        }
-    }
-}
-
-/* The same from sums of 0 on. */
+/*
+ * sum[i][j] = sum_p a[i * a_i + p * a_p] b[p * b_p + j] for i < height <= ROWS, j < width <= COLS, p < depth >= 1; height
+ * and width are constants where this is inlined, width a multiple of LANES.
+ *
+ * What follows must take the sums as whole vectors, in one way: where ways part after a tile, or one of them looks at
+ * single sums, compilers put all sums into memory first, which costs a shallow tile a third of its speed (measured).
+ * Therefore callers choose their way first, and have a tile in each.
+ */
 static INLINE void tile(int height, int width, size_t depth, const real *restrict a, size_t a_i, size_t a_p,
                         const real *restrict b, size_t b_p, real sum[ROWS][COLS])
 {
@@ -36,7 +29,15 @@ static INLINE void tile(int height, int width, size_t depth, const real *restric
         LANEWISE
         for (int j = 0; j < width; j++) sum[i][j] = 0;
     }
-    add_products(height, width, depth, a, a_i, a_p, b, b_p, sum);
+    size_t p = 0;
+    UNROLLED_BY_2
+    do { /* a loop that might not run would need its sums in memory, too */
+        UNROLLED
+        for (int i = 0; i < height; i++) {
+            LANEWISE
+            for (int j = 0; j < width; j++) sum[i][j] += a[(size_t)i * a_i + p * a_p] * b[p * b_p + (size_t)j];
+        }
+    } while (++p < depth);
 }
 
 /* Calls f(height, width, ...) with constants: the largest height of ROWS, 4, 2, 1 that fits rows, and width for the
