@@ -99,37 +99,37 @@ static void pack_panel(const real *restrict b, size_t b_p, size_t depth, size_t 
 }
 
 /*
- * A riffle of n cards: out[2i] = in[i], out[2i + 1] = in[i + n/2]. It moves the highest bit of every index to the
- * lowest place, so log2(rows) of them transpose a matrix of rows (a power of two) in vector operations alone.
+ * A riffle of n = LANES * LANES cards: out[2i] = in[i], out[2i + 1] = in[i + n/2]. It moves the highest bit of every
+ * index to the lowest place, so log2(LANES) of them transpose a matrix of LANES rows in vector operations alone. The
+ * rows of in are in_row apart, those of out out_row.
  */
-static INLINE void riffle(int n, const real *restrict in, real *restrict out)
+static INLINE void riffle(const real *restrict in, size_t in_row, real *restrict out, size_t out_row)
 {
-    LANEWISE
-    for (int i = 0; i < n / 2; i++) {
-        out[2 * i] = in[i];
-        out[2 * i + 1] = in[i + n / 2];
+    UNROLLED
+    for (size_t row = 0; row < LANES / 2; row++) {
+        const real *const high = in + row * in_row, *const low = in + (row + LANES / 2) * in_row;
+        real *const even = out + 2 * row * out_row, *const odd = even + out_row;
+        LANEWISE
+        for (size_t i = 0; i < LANES / 2; i++) {
+            even[2 * i] = high[i];
+            even[2 * i + 1] = low[i];
+        }
+        LANEWISE
+        for (size_t i = 0; i < LANES / 2; i++) {
+            odd[2 * i] = high[i + LANES / 2];
+            odd[2 * i + 1] = low[i + LANES / 2];
+        }
     }
 }
 
 /* panel[p][j] = a[j * a_j + p] for p and j < LANES; rows of the panel are width apart. */
 static void transpose_block(const real *restrict a, size_t a_j, real *restrict panel, size_t width)
 {
-    real block[LANES * LANES], turned[LANES * LANES];
-    for (size_t j = 0; j < LANES; j++) {
-        LANEWISE
-        for (size_t p = 0; p < LANES; p++) block[j * LANES + p] = a[j * a_j + p];
-    }
-    real *from = block, *to = turned;
-    for (int rows = LANES; rows > 1; rows /= 2) {
-        riffle(LANES * LANES, from, to);
-        real *const done = to;
-        to = from;
-        from = done;
-    }
-    for (size_t p = 0; p < LANES; p++) {
-        LANEWISE
-        for (size_t j = 0; j < LANES; j++) panel[p * width + j] = from[p * LANES + j];
-    }
+    real once[LANES * LANES], twice[LANES * LANES], thrice[LANES * LANES];
+    riffle(a, a_j, LANES == 2 ? panel : once, LANES == 2 ? width : LANES);
+    if (LANES >= 4) riffle(once, LANES, LANES == 4 ? panel : twice, LANES == 4 ? width : LANES);
+    if (LANES >= 8) riffle(twice, LANES, LANES == 8 ? panel : thrice, LANES == 8 ? width : LANES);
+    if (LANES >= 16) riffle(thrice, LANES, panel, width);
 }
 
 /* The same at the edges, for p < depth and j < cols; 0 for the other j. */
