@@ -10,22 +10,23 @@ static inline int is_finite(real x)
     return x - x == 0;
 }
 
+/* Without a way out of the loop, so that it becomes vector code; real_int is as wide as what is compared. */
+static inline int all_finite(const real *values, size_t n)
+{
+    real_int others = 0;
+    for (size_t i = 0; i < n; i++) others |= is_finite(values[i]) ? 0 : 1;
+    return others == 0;
+}
+
 /* The position of the first infinity or NaN among values (n), or n. */
 static size_t first_non_finite(const real *values, size_t n)
 {
     enum { BLOCK = 512 };
     for (size_t begin = 0; begin < n; begin += BLOCK) {
         const size_t end = smaller(begin + BLOCK, n);
-        real sum = 0; /* of |x - x|, all of them 0 or NaN, so the order of adding is free: kept as lanes */
-        real lanes[16] = {0};
+        if (all_finite(values + begin, end - begin)) continue;
         size_t i = begin;
-        for (; i + 16 <= end; i += 16) {
-            for (size_t j = 0; j < 16; j++) lanes[j] += values[i + j] - values[i + j];
-        }
-        for (; i < end; i++) sum += values[i] - values[i];
-        for (size_t j = 0; j < 16; j++) sum += lanes[j];
-        if (is_finite(sum)) continue;
-        for (i = begin; is_finite(values[i]); i++) continue;
+        while (is_finite(values[i])) i++;
         return i;
     }
     return n;
