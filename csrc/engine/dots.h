@@ -28,11 +28,11 @@ static NOINLINE void add_lanes(real v[][LANES], size_t n, real *restrict out)
 }
 
 /*
- * sum[j][r][lane] = sum_k w[j][k, lane] x[k, r, lane] for k < depth: the lanes of the dot products of n_rows
- * examples and n_neurons neurons, constants where inlined. w (n_neurons, n_in) as it lies; x as pack_examples leaves it.
+ * sum[j][r][lane] = sum_k w[j][k, lane] x[r][k, lane] for k < depth: the lanes of the dot products of n_rows examples
+ * and n_neurons neurons, constants where inlined. The rows of w and x are w_row and x_row apart.
  */
-static INLINE void dot_lanes(int n_rows, int n_neurons, size_t depth, const real *restrict x, const real *restrict w,
-                             size_t n_in, real (*restrict out)[LANES])
+static INLINE void dot_lanes(int n_rows, int n_neurons, size_t depth, const real *restrict x, size_t x_row,
+                             const real *restrict w, size_t w_row, real (*restrict out)[LANES])
 {
     real sum[DOT_NEURONS][DOT_ROWS][LANES]; /* a corner of it */
     UNROLLED
@@ -50,8 +50,8 @@ static INLINE void dot_lanes(int n_rows, int n_neurons, size_t depth, const real
             for (int r = 0; r < n_rows; r++) {
                 LANEWISE
                 for (int i = 0; i < LANES; i++) {
-                    sum[j][r][i] += w[(size_t)j * n_in + k * LANES + (size_t)i]
-                                    * x[(k * (size_t)n_rows + (size_t)r) * LANES + (size_t)i];
+                    sum[j][r][i]
+                        += w[(size_t)j * w_row + k * LANES + (size_t)i] * x[(size_t)r * x_row + k * LANES + (size_t)i];
                 }
             }
         }
@@ -68,41 +68,40 @@ static INLINE void dot_lanes(int n_rows, int n_neurons, size_t depth, const real
 
 /* dot_lanes for each size: functions of their own, since only of a function's own arguments does the compiler
    believe that they do not overlap, and only then does it load each vector of x once. */
-typedef void dot_function(size_t depth, const real *restrict x, const real *restrict w, size_t n_in,
+typedef void dot_function(size_t depth, const real *restrict x, size_t x_row, const real *restrict w, size_t w_row,
                           real (*restrict out)[LANES]);
 
-#define DEFINE_DOT(R, N)                                                                                               \
-    static NOINLINE void dot_##R##x##N(size_t depth, const real *restrict x, const real *restrict w, size_t n_in,      \
-                                       real(*restrict out)[LANES])                                                     \
+#define DEFINE_DOT(NAME, R, N)                                                                                         \
+    static NOINLINE void NAME(size_t depth, const real *restrict x, size_t x_row, const real *restrict w,              \
+                              size_t w_row, real(*restrict out)[LANES])                                                \
     {                                                                                                                  \
-        dot_lanes(R, N, depth, x, w, n_in, out);                                                                       \
+        dot_lanes(R, N, depth, x, x_row, w, w_row, out);                                                               \
     }
-DEFINE_DOT(1, 1)
-DEFINE_DOT(1, 4)
-DEFINE_DOT(1, 8)
-DEFINE_DOT(2, 1)
-DEFINE_DOT(2, 4)
-DEFINE_DOT(4, 1)
-DEFINE_DOT(4, 4)
-DEFINE_DOT(5, 1)
-DEFINE_DOT(5, 4)
+DEFINE_DOT(dot_1_by_1, 1, 1)
+DEFINE_DOT(dot_1_by_few, 1, DOT_FEW)
+DEFINE_DOT(dot_1_by_all, 1, DOT_NEURONS)
+DEFINE_DOT(dot_2_by_1, 2, 1)
+DEFINE_DOT(dot_2_by_few, 2, DOT_FEW)
+DEFINE_DOT(dot_4_by_1, 4, 1)
+DEFINE_DOT(dot_4_by_few, 4, DOT_FEW)
+DEFINE_DOT(dot_5_by_1, 5, 1)
+DEFINE_DOT(dot_5_by_few, 5, DOT_FEW)
 
-/* z (n_rows, n_out) = a . w + b for n_rows examples and n_neurons neurons, which dot takes at once. The last inputs,
-   where they fill no vector, come as a vector filled up with zeros. */
-static void dot_tile(size_t n_rows, size_t n_neurons, dot_function *dot, const real *x, const real *w, const real *b,
+/* z (n_rows, n_out) = a . w + b for n_rows examples and n_neurons neurons, which dot takes at once. */
+static void dot_tile(size_t n_rows, size_t n_neurons, dot_function *dot, const real *a, const real *w, const real *b,
                      real *z, size_t n_in, size_t n_out)
 {
-    const size_t depth = n_in / LANES, rest = n_in % LANES;
+    const size_t whole = n_in / LANES * LANES;
     real sum[DOT_SUMS][LANES], total[DOT_SUMS];
-    dot(depth, x, w, n_in, sum);
-    if (rest > 0) {
-        const real *x_rest = x + depth * LANES * n_rows;
+    dot(n_in / LANES, a, n_in, w, n_in, sum);
+    if (whole < n_in) { /* the last inputs, as vectors filled up with zeros */
+        real last_a[DOT_ROWS][LANES] = {{0}}, last_w[LANES] = {0};
+        for (size_t r = 0; r < n_rows; r++) memcpy(last_a[r], a + r * n_in + whole, (n_in - whole) * sizeof *a);
         for (size_t j = 0; j < n_neurons; j++) {
-            real last[LANES] = {0};
-            memcpy(last, w + j * n_in + depth * LANES, rest * sizeof *last);
+            memcpy(last_w, w + j * n_in + whole, (n_in - whole) * sizeof *w);
             for (size_t r = 0; r < n_rows; r++) {
                 LANEWISE
-                for (int i = 0; i < LANES; i++) sum[j * n_rows + r][i] += last[i] * x_rest[r * LANES + (size_t)i];
+                for (int i = 0; i < LANES; i++) sum[j * n_rows + r][i] += last_w[i] * last_a[r][i];
             }
         }
     }
@@ -118,26 +117,6 @@ static inline size_t dot_rows(size_t left)
 {
     if (left % DOT_ROWS == 0 || left == 2 * DOT_ROWS - 1 || left == DOT_ROWS + 2) return DOT_ROWS;
     return left >= 4 ? 4 : left >= 2 ? 2 : 1;
-}
-
-/* x of dot_tile: for each group of dot_rows examples (k, r, lane), filled up with zeros to whole vectors. */
-static void pack_examples(const real *examples, size_t rows, size_t n_in, real *packed)
-{
-    const size_t width = whole_vectors(n_in);
-    for (size_t row = 0, height; row < rows; row += height) {
-        height = dot_rows(rows - row);
-        for (size_t r = 0; r < height; r++) {
-            const real *restrict a = examples + (row + r) * n_in;
-            real *restrict x = packed + row * width + r * LANES;
-            for (size_t k = 0; k + LANES <= n_in; k += LANES, a += LANES, x += height * LANES) {
-                LANEWISE
-                for (int i = 0; i < LANES; i++) x[i] = a[i];
-            }
-            if (n_in % LANES == 0) continue;
-            LANEWISE
-            for (int i = 0; i < LANES; i++) x[i] = (size_t)i < n_in % LANES ? a[i] : 0;
-        }
-    }
 }
 
 #endif

@@ -24,13 +24,20 @@ static void forward_dots(void *context, size_t index, size_t worker)
     (void)worker;
     for (size_t row = 0, height; row < job->rows; row += height) {
         height = dot_rows(job->rows - row);
-        dot_function *const four = height == 5 ? dot_5x4 : height == 4 ? dot_4x4 : height == 2 ? dot_2x4 : dot_1x4;
-        dot_function *const one = height == 5 ? dot_5x1 : height == 4 ? dot_4x1 : height == 2 ? dot_2x1 : dot_1x1;
+        dot_function *const few = height == 5   ? dot_5_by_few
+                                  : height == 4 ? dot_4_by_few
+                                  : height == 2 ? dot_2_by_few
+                                                : dot_1_by_few;
+        dot_function *const one = height == 5   ? dot_5_by_1
+                                  : height == 4 ? dot_4_by_1
+                                  : height == 2 ? dot_2_by_1
+                                                : dot_1_by_1;
         for (size_t neuron = first, at_once; neuron < end; neuron += at_once) {
-            at_once = height == 1 && end - neuron == 8 ? 8 : end - neuron >= 4 ? 4 : 1;
-            dot_function *const dot = at_once == 8 ? dot_1x8 : at_once == 4 ? four : one;
-            dot_tile(height, at_once, dot, job->panels + row * whole_vectors(n_in), job->w + neuron * n_in,
-                     job->b + neuron, job->z + row * n_out + neuron, n_in, n_out);
+            const size_t left = end - neuron;
+            at_once = height == 1 && left == DOT_NEURONS ? DOT_NEURONS : left >= DOT_FEW ? DOT_FEW : 1;
+            dot_function *const dot = at_once == DOT_NEURONS ? dot_1_by_all : at_once == DOT_FEW ? few : one;
+            dot_tile(height, at_once, dot, job->a + row * n_in, job->w + neuron * n_in, job->b + neuron,
+                     job->z + row * n_out + neuron, n_in, n_out);
         }
     }
 }
@@ -117,7 +124,6 @@ static void matmul_forward(const real *a, const real *w, const real *b, real *z,
         job.rows = smaller(rows - row, block);
         const double work = (double)job.rows * (double)n_in * (double)n_out;
         if (by_dots) {
-            pack_examples(job.a, job.rows, n_in, job.panels);
             run_tasks(team, work, count_of(n_out, DOT_NEURONS), forward_dots, &job);
             if (hidden) sigmoids(job.z, job.z, job.rows * n_out);
         } else {

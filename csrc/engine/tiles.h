@@ -25,9 +25,14 @@ enum {
     COLS = VECTORS * LANES,
 };
 
-/* Dot products for few rows: at most DOT_ROWS examples, and at most DOT_NEURONS neurons, at once, with a vector of
-   partial sums for each pair, DOT_SUMS of them at most. A task is DOT_NEURONS neurons. */
-enum { DOT_ROWS = 5, DOT_NEURONS = 8, DOT_SUMS = 20 };
+/* Dot products for few rows: at most DOT_ROWS examples at once, and DOT_FEW neurons, or DOT_NEURONS for a single example;
+   each pair has a vector of partial sums. A task is DOT_NEURONS neurons. */
+#if defined(__AVX512F__) || defined(__aarch64__) || defined(_M_ARM64)
+enum { DOT_ROWS = 5, DOT_FEW = 4, DOT_NEURONS = 8 };
+#else
+enum { DOT_ROWS = 5, DOT_FEW = 2, DOT_NEURONS = 8 };
+#endif
+enum { DOT_SUMS = 20 };
 
 /* Packing a matrix into panels pays from this many rows on. */
 enum { PACK_ROWS = 32 };
