@@ -11,18 +11,26 @@
  */
 static double peak(size_t n)
 {
-    enum { VECTORS = 12, WIDTH = VECTORS * LANES };
+    enum { SUMS = 12 };
     static volatile real source = (real)0.5; /* the compiler may not know x and y, nor drop the result */
     const real x = source, y = source;
-    real acc[WIDTH];
-    for (int i = 0; i < WIDTH; i++) acc[i] = (real)i;
+    real acc[SUMS][LANES];
+    for (int i = 0; i < SUMS; i++) {
+        for (int j = 0; j < LANES; j++) acc[i][j] = (real)(i + j);
+    }
     for (size_t round = 0; round < n; round++) {
-        for (int i = 0; i < WIDTH; i++) acc[i] = acc[i] * x + y;
+        UNROLLED
+        for (int i = 0; i < SUMS; i++) {
+            LANEWISE
+            for (int j = 0; j < LANES; j++) acc[i][j] = acc[i][j] * x + y;
+        }
     }
     real sum = 0;
-    for (int i = 0; i < WIDTH; i++) sum += acc[i];
+    for (int i = 0; i < SUMS; i++) {
+        for (int j = 0; j < LANES; j++) sum += acc[i][j];
+    }
     source = sum * 0 + x;
-    return 2.0 * WIDTH * (double)n;
+    return 2.0 * SUMS * LANES * (double)n;
 }
 
 #endif
