@@ -140,3 +140,15 @@ def test_a_callback_is_called_while_the_bar_is_drawn(network, data, capsys):
     network.fit(*data, epochs=5, callbacks=[recorder], progress=True)
     assert len(recorder.seen) == 2
     assert "2/5" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_the_bar_shows_every_value_in_80_columns(network, data, capsys, monkeypatch, stream):
+    monkeypatch.setenv("COLUMNS", "80")
+    X, y = data
+    given = (lambda: iter([(X, y)]),) if stream else (X, y)
+    history = network.fit(*given, epochs=3, X_val=X[:9], y_val=y[:9], progress=True)
+    last = capsys.readouterr().err.split("\r")[-1].rstrip()
+    assert len(last) <= 80
+    for word in ("epoch 3/3", f"cost {history.cost[-1]:.4g}", f"{history.val_accuracy[-1]:.1%}"):
+        assert word in last

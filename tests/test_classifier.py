@@ -541,7 +541,7 @@ def test_a_pickled_classifier_is_the_same(rng):
         ("alpha", -1.0, ">= 0"),
         ("alpha", "a", "number"),
         ("batch_size", 0, ">= 1"),
-        ("batch_size", "all", "integer"),
+        ("batch_size", "all", "'auto'"),
         ("learning_rate_init", 0.0, "> 0"),
         ("power_t", -0.5, ">= 0"),
         ("max_iter", 0, ">= 1"),

@@ -75,7 +75,7 @@ def test_plot_draws_every_series(history, pyplot, tmp_path):
         assert drawn == [getattr(history, name) for name in names]
         assert axis.lines[2].get_xdata()[0] == history.best_epoch
         assert [t.get_text() for t in axis.get_legend().get_texts()] == [
-            "training", "validation", "kept"
+            "training", "validation", "best, kept"
         ]  # fmt: skip
     figure.savefig(tmp_path / "history.png")
     assert (tmp_path / "history.png").stat().st_size > 5000
@@ -88,6 +88,17 @@ def test_plot_draws_into_given_axes(history, data, pyplot):
     plain = sigmax.Network(SIZES, seed=3).fit(*data, epochs=2).plot()
     assert [len(axis.lines) for axis in plain.axes] == [1, 1]
     sigmax.History().plot()  # nothing to see, and no error
+    for wrong in (axes[0], axes[:1]):
+        with pytest.raises(TypeError, match=r"(?s)axes is .* expected two matplotlib Axes"):
+            history.plot(wrong)
+
+
+def test_plot_counts_epochs_in_whole_numbers(data, pyplot):
+    figure = sigmax.Network(SIZES, seed=3).fit(*data, epochs=1).plot()
+    figure.canvas.draw()
+    for axis in figure.axes:
+        assert [tick for tick in axis.get_xticks() if -0.05 < tick < 0.05] == [0.0]
+        assert all(tick == round(tick) for tick in axis.get_xticks())
 
 
 @pytest.mark.parametrize(

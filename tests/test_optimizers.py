@@ -83,6 +83,8 @@ def test_fit_gives_what_pytorch_gives(case):
     network.parameters[:] = flatten(weights, biases)
     if options["optimizer"] != "adamw":
         del options["weight_decay"]
+    if options["optimizer"] == "sgd":
+        del options["momentum"]
     options["clip_norm"] = options["clip_norm"] or None
     history = network.fit(
         X,

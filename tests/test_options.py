@@ -53,7 +53,7 @@ BAD = {
     "nan": ["median", None, True],
     "callbacks": [None, 3, "print", {"a": print}],
     "checkpoint": [3, "", 1.5],
-    "checkpoint_every": [0, -1, 1.5, None],
+    "checkpoint_every": [0, -1, 1.5, True],
     "progress": NO_TRUTH,
 }
 
@@ -152,6 +152,39 @@ def test_options_at_their_defaults_are_never_refused(optimizer):
     defaults = {f.name: f.default for f in dataclasses.fields(FitOptions)}
     options = FitOptions(**{**defaults, "optimizer": optimizer})
     assert options.optimizer == optimizer
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({"momentum": 0.9}, ("momentum", "0.9", "'sgd'", "optimizer='momentum'")),
+        ({"patience": 10}, ("patience", "10", "early_stopping='cost'")),
+    ],
+)
+def test_what_is_written_down_has_to_be_of_use_even_at_its_default(given, words):
+    network = sigmax.Network([2, 2], seed=0)
+    call = {"fit": lambda: network.fit([[0, 1], [1, 0]], [0, 1], **given)}
+    refused(network, call, ValueError, *words, "expected")
+    useful = {"optimizer": "nesterov", "early_stopping": "cost", "X_val": [[0, 1]], "y_val": [0]}
+    assert network.fit([[0, 1], [1, 0]], [0, 1], **useful, **given, epochs=2).epochs == 2
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("lr", "learning_rate"),
+        ("max_iter", "epochs"),
+        ("alpha", "l2"),
+        ("verbose", "progress"),
+        ("validation_data", "X_val"),
+        ("nesterovs_momentum", "optimizer='nesterov'"),
+        ("bacth_size", "batch_size"),
+    ],
+)
+def test_names_of_other_libraries_lead_to_ours(name, meant):
+    network = sigmax.Network([2, 2], seed=0)
+    with pytest.raises(TypeError, match=f"{name}'; did you mean.*{meant}"):
+        network.fit([[0, 1]], [0], **{name: 1})
 
 
 # ---- defaults ------------------------------------------------------------------------------------
@@ -255,3 +288,10 @@ def test_unknown_options_are_refused_with_the_one_that_was_meant():
         TypeError, "partial_fit", "epochs", "batch_size",
     )  # fmt: skip
     refused(network, {"fit": lambda: network.fit(X, y, xyzzy=1)}, TypeError, "xyzzy", "epochs")
+
+
+def test_lbfgs_keeps_its_memory_for_ten_epochs():
+    assert FitOptions(checkpoint="a").epochs_per_checkpoint == 1
+    assert FitOptions(checkpoint="a", optimizer="lbfgs").epochs_per_checkpoint == 10
+    options = FitOptions(checkpoint="a", optimizer="lbfgs", checkpoint_every=3)
+    assert options.epochs_per_checkpoint == 3

@@ -192,6 +192,16 @@ def test_calibrate(flowers, capsys):
     assert f"cost {stored.network.cost(X, y):.4f}" in capsys.readouterr().out
 
 
+def test_a_network_that_is_always_right_is_saved_uncalibrated(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    rows = [f"{x},{'left' if x < 0 else 'right'}" for x in (-2, -1, 1, 2) for _ in range(10)]
+    (tmp_path / "sides.csv").write_text("\n".join(["x,side", *rows]))
+    words = "sides.csv --calibrate --validation-fraction 0.3 --epochs 30 --hidden 4 --seed 0"
+    assert cli.main(["train", *words.split(), "-o", "sides.npz"]) == 0
+    assert "warning: not calibrated: X_val, y_val: no temperature" in capsys.readouterr().err
+    assert sigmax.Network.load("sides.npz").temperature == 1
+
+
 @pytest.mark.parametrize("words", ["--learning-rate 1e6", "--learning-rate 1e3 --epochs 2"])
 def test_a_huge_rate_is_not_silent(flowers, capsys, words):
     train(words)

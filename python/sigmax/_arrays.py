@@ -6,6 +6,7 @@ used as it is. Anything else that NumPy can view as real numbers is converted on
 
 from __future__ import annotations
 
+import math
 import operator
 import sys
 from collections.abc import Callable
@@ -142,6 +143,8 @@ def _wrong_shape(shape: tuple[int, ...], width: int, name: str) -> str:
         return f"{text}: for a single row, {name}.reshape(1, -1)"
     if len(shape) == 1 and width == 1:
         return f"{text}: for a single column, {name}.reshape(-1, 1)"
+    if len(shape) > 2 and math.prod(shape[1:]) == width:
+        return f"{text}: for images, {name}.reshape(len({name}), -1)"
     return text
 
 

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
+from sigmax._convergence import Convergence
+from sigmax._labels import as_classes
 from sigmax._sklearn import BaseEstimator, ClassifierMixin, check_is_fitted, check_rows
 
 if TYPE_CHECKING:
     from sigmax._arrays import Array
-    from sigmax._convergence import Convergence
     from sigmax.network import Network
 
 
@@ -59,8 +60,8 @@ class FittedClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write network and class names to a model file, as `sigmax.Network.save` does.
 
-        `sigmax.Network.load` reads it, and so does the command line, which prints the names:
-        classes_ as text. To keep the estimator itself, pickle it.
+        `load` and `sigmax.Network.load` read it, and so does the command line, which prints the
+        names: classes_ as text. To keep the estimator with all its parameters, pickle it.
 
         Examples
         --------
@@ -70,6 +71,43 @@ class FittedClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
         check_is_fitted(self)
         files.save(path, self.network_, class_names=[str(c) for c in self.classes_.tolist()])
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> Self:
+        """Return a fitted classifier for a model file, whoever wrote it: `sigmax train` as well.
+
+        classes_ are the names in the file, as integers where all of them are integers, and 0, 1,
+        ... where it holds none. Of the parameters, hidden_layer_sizes, standardize and nan are
+        those of the network; the others are not in the file and have their defaults.
+
+        Raises
+        ------
+        OSError
+            When the file cannot be read.
+        FileFormatError
+            When it is damaged, incomplete, or no model file, saying in what way.
+
+        Examples
+        --------
+        >>> SigmaxClassifier.load("irises.npz").predict(X[:2])
+        array(['setosa', 'virginica'], dtype='<U10')
+        """
+        from sigmax import files
+
+        stored = files.load(path)
+        network, preparation = stored.network, stored.network.preparation
+        classes = as_classes(stored.class_names, network.sizes[-1])
+        order = np.argsort(classes)  # `indices` looks labels up by halving
+        for of_outputs in (network.weights[-1], network.biases[-1]):
+            of_outputs[:] = of_outputs[order]
+        classifier = cls().set_params(
+            hidden_layer_sizes=network.sizes[1:-1],
+            standardize=preparation is not None and preparation.mean is not None,
+            nan="error" if preparation is None or preparation.fill is None else "mean",
+        )
+        classifier.n_features_in_ = network.sizes[0]
+        kept: Self = classifier._keep(network, classes[order], Convergence(False))
+        return kept
 
     def _keep(self, network: Network, classes: Array, watch: Convergence) -> Self:
         """Set the attributes that fitting leaves."""

@@ -75,6 +75,8 @@ def check(classifier: SigmaxClassifier, *, partial: bool = False) -> None:
         as_integer(getattr(c, name), name, 1)
     if c.n_iter_no_change != math.inf:
         as_integer(c.n_iter_no_change, "n_iter_no_change", 1)
+    if isinstance(c.batch_size, str) and c.batch_size != "auto":
+        raise ValueError(f"batch_size is {c.batch_size!r}; expected an integer >= 1, or 'auto'")
     if c.batch_size != "auto":
         as_integer(c.batch_size, "batch_size", 1)
     if not isinstance(c.verbose, bool):

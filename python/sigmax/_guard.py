@@ -115,7 +115,10 @@ class Claim:
         self._guard.trainer = get_ident()
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        at: TracebackType | None,
     ) -> None:
         """Give it back; a training within a callback of another one leaves it with that."""
         self._guard.trainer = self._outer

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 if TYPE_CHECKING:
     from sigmax._arrays import Array
+
+_INTEGER = re.compile("0|-?[1-9][0-9]{0,17}")  # as Python writes them, within int64
 
 
 def find_classes(y: Array, name: str = "y") -> Array:
@@ -25,6 +29,15 @@ def first_classes(given: Any) -> Array:
     if given is None:
         raise ValueError("classes is None; the first call to partial_fit needs all classes")
     return find_classes(_flat(given), "classes")
+
+
+def as_classes(names: Sequence[str] | None, n_classes: int) -> Array:
+    """Return the classes that a model file names: integers where all are, text otherwise."""
+    if names is None:
+        return np.arange(n_classes)
+    if all(_INTEGER.fullmatch(name) for name in names):
+        return np.array([int(name) for name in names], np.int64)
+    return np.array(names)
 
 
 def require_same_classes(given: Any, classes: Array) -> None:

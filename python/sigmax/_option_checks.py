@@ -53,9 +53,7 @@ def checked(options: FitOptions) -> dict[str, Any]:
         "rho": share(o.rho, "rho"),
         "epsilon": above_zero(o.epsilon, "epsilon"),
         "gtol": from_zero(o.gtol, "gtol"),
-        "max_evaluations": None
-        if o.max_evaluations is None
-        else as_integer(o.max_evaluations, "max_evaluations", 1, 2**31 - 1),
+        "max_evaluations": _optional(o.max_evaluations, "max_evaluations", _from_one),
         "weight_decay": _optional(o.weight_decay, "weight_decay", from_zero),
         "l2": from_zero(o.l2, "l2"),
         "l1": from_zero(o.l1, "l1"),
@@ -81,7 +79,7 @@ def checked(options: FitOptions) -> dict[str, Any]:
         "nan": _choice(o.nan, "nan", ("error", "mean")),
         "callbacks": _callbacks(o.callbacks),
         "checkpoint": _path(o.checkpoint, "checkpoint"),
-        "checkpoint_every": as_integer(o.checkpoint_every, "checkpoint_every", 1),
+        "checkpoint_every": _optional(o.checkpoint_every, "checkpoint_every", _from_one),
         "progress": _truth(o.progress, "progress"),
     }
 
@@ -122,6 +120,20 @@ def require_sense(options: FitOptions, defaults: Mapping[str, object]) -> None:
         raise ValueError(
             f"min_learning_rate is {options.min_learning_rate}; expected at most the "
             f"learning_rate, {options.rate}"
+        )
+
+
+def require_used(given: Mapping[str, object], options: FitOptions) -> None:
+    """Refuse what somebody wrote down, if only as its default, in the belief that it works."""
+    if "momentum" in given and options.optimizer == "sgd":
+        raise ValueError(
+            f"momentum is {given['momentum']!r}, but optimizer is 'sgd', which does not use it; "
+            "expected optimizer='momentum' or 'nesterov', or no momentum"
+        )
+    if "patience" in given and options.early_stopping is None:
+        raise ValueError(
+            f"patience is {given['patience']!r}, but early_stopping is None; expected "
+            "early_stopping='cost' or 'accuracy', or no patience"
         )
 
 
@@ -167,6 +179,10 @@ def _factor(value: object, name: str) -> float:
     if not 0 < result <= 1:
         raise ValueError(f"{name} is {result}; expected a number above 0, at most 1")
     return result
+
+
+def _from_one(value: object, name: str) -> int:
+    return as_integer(value, name, 1, 2**31 - 1)
 
 
 def _optional(value: object, name: str, check: Callable[[object, str], float]) -> float | None:

@@ -26,6 +26,7 @@ from sigmax._sigmax import ffi, lib
 from sigmax._sparse import Csr, as_csr
 
 if TYPE_CHECKING:
+    from sigmax._layout import Layout
     from sigmax._sigmax import CData
     from sigmax.preparation import Preparation
 
@@ -33,6 +34,8 @@ Index: TypeAlias = "slice | Array"  # positions: a slice with a start and a stop
 
 C_BLOCK = 96  # rows that C infers together: blocks of a multiple of it give the bits of one call
 BLOCK_BYTES = 1 << 24  # of a dense block
+_OPERATIONS = 400_000_000  # multiplications in one C call: tens of milliseconds
+_EXPONENTIAL = 20  # how many multiplications take as long as one
 _SMALL_FILE = 1 << 26  # bytes of dense rows: a mapped file below is taken as an array in memory
 
 
@@ -40,6 +43,12 @@ def block_rows(width: int, dtype: np.dtype[Any]) -> int:
     """Return how many dense rows a block may hold; it depends on the sizes alone."""
     rows = max(1, BLOCK_BYTES // (width * dtype.itemsize))
     return rows if rows < C_BLOCK else rows // C_BLOCK * C_BLOCK
+
+
+def call_rows(layout: Layout) -> int:
+    """Return how many rows C may infer in one call, for which Ctrl-C waits."""
+    per_row = layout.n_parameters + _EXPONENTIAL * layout.n_units
+    return max(1, _OPERATIONS // per_row // C_BLOCK) * C_BLOCK
 
 
 class Rows(ABC):

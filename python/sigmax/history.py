@@ -119,6 +119,8 @@ class History:
         ------
         ImportError
             Naming the extra, when matplotlib is not installed.
+        TypeError
+            When axes is not a pair.
 
         Examples
         --------
@@ -133,17 +135,23 @@ class History:
             ) from error
         if axes is None:
             _, axes = pyplot.subplots(1, 2, figsize=(9, 3.5), layout="constrained")
-        panels = ("cost", "nats"), ("accuracy", "share of the rows")
-        for axis, (name, unit) in zip(axes, panels, strict=True):
+        try:
+            of_cost, of_accuracy = axes
+        except (TypeError, ValueError):
+            raise TypeError(
+                f"axes is {axes!r}; expected two matplotlib Axes, for cost and accuracy"
+            ) from None
+        panels = (of_cost, "cost", "nats"), (of_accuracy, "accuracy", "share of the rows")
+        for axis, name, unit in panels:
             for series, label in ((name, "training"), (f"val_{name}", "validation")):
                 values = getattr(self, series)
                 if values:
                     axis.plot(range(len(values)), values, ".-", label=label)
             if self.best_epoch is not None:
-                axis.axvline(self.best_epoch, color="grey", linestyle=":", label="kept")
+                axis.axvline(self.best_epoch, color="grey", linestyle=":", label="best, kept")
             axis.set(title=name, xlabel="epoch", ylabel=unit)
-            axis.xaxis.set_major_locator(MaxNLocator(integer=True))
+            axis.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
             if axis.lines:
                 axis.legend()
-        figure: Figure = axes[0].figure
+        figure: Figure = of_cost.figure
         return figure

@@ -41,7 +41,7 @@ def train(run: Run, bar: Bar | None) -> None:
 
     A file cannot keep SciPy's memory of the last steps. So that a resumed training equals an
     uninterrupted one, that memory begins anew at each checkpoint, and checkpoints are not written
-    in between: `checkpoint_every` should be 10 or more.
+    in between. So `checkpoint_every` is 10 by default; 1 would make it steepest descent.
 
     Raises
     ------
@@ -59,7 +59,8 @@ def train(run: Run, bar: Bar | None) -> None:
         start = run.now.epoch
         end = options.epochs
         if options.checkpoint:
-            end = min(end, (start // options.checkpoint_every + 1) * options.checkpoint_every)
+            every = options.epochs_per_checkpoint
+            end = min(end, (start // every + 1) * every)
         part = _Part(run, bar, end)
         limits = {
             "maxiter": end - start,

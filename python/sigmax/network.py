@@ -22,6 +22,7 @@ from sigmax._errors import check
 from sigmax._examples import Examples, as_examples
 from sigmax._guard import Guard, undisturbed
 from sigmax._layout import Layout, Views
+from sigmax._rows import call_rows
 from sigmax._sigmax import ffi, lib
 from sigmax.preparation import Preparation
 from sigmax.scoring import score
@@ -113,6 +114,7 @@ class Network(Trainable):
         self._pointer = pointer(self._arena)
         self._handle, self._dtype = self._layout.handle, self._layout.dtype
         self._n_in, self._n_out = self._layout.sizes[0], self._layout.sizes[-1]
+        self._call_rows = call_rows(self._layout)
         self._preparation: Preparation | None = None
         self._temperature = 1.0
         self._guard = Guard()
@@ -203,6 +205,8 @@ class Network(Trainable):
         if data is None:
             return prediction.probabilities(self, X)
         n = len(cast(Array, X))
+        if n > self._call_rows:  # in several calls of C, as Ctrl-C waits for each
+            return prediction.probabilities(self, X)
         probabilities: Array = np.empty((n, self._n_out), self._dtype)
         status = lib.sigmax_predict_proba(
             self._handle, self._pointer, self._temperature, data, n, pointer(probabilities)
@@ -228,6 +232,8 @@ class Network(Trainable):
         if data is None:
             return prediction.labels(self, X)
         n = len(cast(Array, X))
+        if n > self._call_rows:
+            return prediction.labels(self, X)
         labels = np.empty(n, INT64)
         status = lib.sigmax_predict(
             self._handle, self._pointer, data, n, pointer("int64_t[]", labels)

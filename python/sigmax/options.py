@@ -32,6 +32,7 @@ _LEARNING_RATES = {  # what learning_rate=None stands for
     "adamw": 0.001,
     "lbfgs": 1.0,  # its line search finds the steps
 }
+_LBFGS_CHECKPOINT_EVERY = 10  # it loses its memory at each, see sigmax.lbfgs.train
 _SCHEDULE_FACTORS = {"step": 0.1, "exponential": 0.95, "plateau": 0.1}
 _ADAMW_WEIGHT_DECAY = 0.01
 
@@ -105,9 +106,7 @@ class FitOptions:
         "of adamw: weights shrink by this times the learning rate in each update; by default "
         f"{_ADAMW_WEIGHT_DECAY}",
     )
-    l2: float = _option(
-        0.0, float, "weight decay: adds l2/2 times the sum of the squared weights to the cost"
-    )
+    l2: float = _option(0.0, float, "adds l2/2 times the sum of the squared weights to the cost")
     l1: float = _option(0.0, float, "adds l1 times the sum of the weights' sizes to the cost")
     clip_norm: float | None = _option(
         None, float, "the longest gradient; a longer one is shortened to it"
@@ -163,7 +162,12 @@ class FitOptions:
     checkpoint: Path | None = _option(  # noqa: RUF009
         None, str, "a file to go on from after an interruption", resume="free"
     )
-    checkpoint_every: int = _option(1, int, "epochs between checkpoints")
+    checkpoint_every: int | None = _option(
+        None,
+        int,
+        f"epochs between checkpoints; by default 1, and {_LBFGS_CHECKPOINT_EVERY} for lbfgs, which "
+        "begins at each of them without its memory of the last steps",
+    )
     progress: bool = _option(False, bool, "draw a progress bar", resume="free")
 
     def __post_init__(self) -> None:
@@ -192,6 +196,13 @@ class FitOptions:
         if self.schedule_factor is None:
             return _SCHEDULE_FACTORS.get(str(self.schedule), 1.0)
         return self.schedule_factor
+
+    @property
+    def epochs_per_checkpoint(self) -> int:
+        """`checkpoint_every`, or what its None stands for."""
+        if self.checkpoint_every is None:
+            return _LBFGS_CHECKPOINT_EVERY if self.optimizer == "lbfgs" else 1
+        return self.checkpoint_every
 
 
 class FitKeywords(TypedDict, total=False):
@@ -229,11 +240,51 @@ class FitKeywords(TypedDict, total=False):
     nan: str
     callbacks: Sequence[Callback]
     checkpoint: Path | None
-    checkpoint_every: int
+    checkpoint_every: int | None
     progress: bool
 
 
 OPTION_NAMES = tuple(f.name for f in dataclasses.fields(FitOptions))
+
+_NAMES_ELSEWHERE = {  # of scikit-learn, Keras and PyTorch, where no spelling leads to ours
+    "lr": "learning_rate",
+    "alpha": "l2",
+    "solver": "optimizer",
+    "max_iter": "epochs",
+    "verbose": "progress",
+    "eps": "epsilon",
+    "betas": "beta1 and beta2",
+    "max_norm": "clip_norm",
+    "validation_data": "X_val and y_val",
+    "nesterovs_momentum": "optimizer='nesterov'",
+    "nesterov": "optimizer='nesterov'",
+    "n_iter_no_change": "patience",
+    "tol": "min_delta",
+}
+
+
+def chosen(given: Mapping[str, Any], function: str, allowed: Sequence[str]) -> FitOptions:
+    """Return the options that somebody has written down, as keywords of that function.
+
+    Beyond what `FitOptions` refuses, momentum and patience have to be of use even at their
+    defaults: who writes momentum=0.9 beside optimizer="sgd" wants another optimiser.
+
+    Raises
+    ------
+    TypeError
+        When one is no option of the function.
+    TypeError, ValueError
+        As `FitOptions` does.
+
+    Examples
+    --------
+    >>> chosen({"momentum": 0.9}, "fit", OPTION_NAMES)
+    ValueError: momentum is 0.9, but optimizer is 'sgd', which does not use it; expected ...
+    """
+    require_known(given, function, allowed)
+    options = FitOptions(**given)
+    checks.require_used(given, options)
+    return options
 
 
 def require_known(given: Mapping[str, object], function: str, allowed: Sequence[str]) -> None:
@@ -248,7 +299,10 @@ def require_known(given: Mapping[str, object], function: str, allowed: Sequence[
         if name in allowed:
             continue
         close = difflib.get_close_matches(name, allowed, 1)
-        if name in OPTION_NAMES:
+        meant = _NAMES_ELSEWHERE.get(name)
+        if meant is not None:
+            hint = f"did you mean {meant}?"
+        elif name in OPTION_NAMES:
             hint = f"it takes {', '.join(allowed)}"
         else:
             hint = f"did you mean {close[0]!r}?" if close else f"it takes {', '.join(allowed)}"

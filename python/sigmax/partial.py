@@ -21,7 +21,7 @@ from sigmax.epoch import (
     shuffle,
 )
 from sigmax.history import History
-from sigmax.options import FitOptions, require_known
+from sigmax.options import chosen
 from sigmax.sources import Stream, make_source, open_data
 from sigmax.weighting import row_weights
 
@@ -54,8 +54,7 @@ def partial_fit(
     --------
     >>> history = partial_fit(network, X, y, {"optimizer": "adam"}, sample_weight=None)
     """
-    require_known(given, "partial_fit", PARTIAL_OPTIONS)
-    options = FitOptions(**given)
+    options = chosen(given, "partial_fit", PARTIAL_OPTIONS)
     for name in ("optimizer", "class_weight"):
         if getattr(options, name) in ("lbfgs", "balanced"):
             raise ValueError(

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn, cast
 
 import numpy as np
 
-from sigmax._arrays import INT64, Array, pointer, require_finite
+from sigmax._arrays import INT64, Array, direct, pointer, require_finite
 from sigmax._errors import check
 from sigmax._guard import undisturbed
-from sigmax._rows import block_rows, open_rows
+from sigmax._rows import DenseRows, block_rows, open_rows
 from sigmax._sigmax import lib
 
 if TYPE_CHECKING:
@@ -32,8 +32,7 @@ def probabilities(network: Network, X: object) -> Array:
 
 
 def _probabilities(network: Network, X: object) -> Array:
-    layout = network._layout
-    rows = open_rows(X, layout.dtype, layout.sizes[0])
+    layout, rows = network._layout, _rows(network, X)
     out: Array = np.empty((len(rows), layout.sizes[-1]), layout.dtype)
 
     def infer(block: CData, n: int, result: Array) -> int:
@@ -56,8 +55,7 @@ def labels(network: Network, X: object) -> npt.NDArray[np.int64]:
 
 
 def _labels(network: Network, X: object) -> npt.NDArray[np.int64]:
-    layout = network._layout
-    rows = open_rows(X, layout.dtype, layout.sizes[0])
+    layout, rows = network._layout, _rows(network, X)
     out = np.empty(len(rows), INT64)
 
     def infer(block: CData, n: int, result: Array) -> int:
@@ -82,9 +80,7 @@ def activations(network: Network, X: object) -> list[Array]:
     a_0 = opened.prepared(network._preparation).dense().X
     n = len(a_0)
     units: Array = np.empty(n * layout.n_units, layout.dtype)
-    check(
-        lib.sigmax_activations(layout.handle, network._pointer, pointer(a_0), n, pointer(units))
-    )
+    check(lib.sigmax_activations(layout.handle, network._pointer, pointer(a_0), n, pointer(units)))
     return [a_0, *layout.units(units, n)]
 
 
@@ -96,13 +92,24 @@ def refuse(status: int, X: Array, data: CData) -> NoReturn:
     raise AssertionError(f"status {status} is no error")
 
 
+def _rows(network: Network, X: object) -> Rows:
+    """Return the rows to be had in blocks, prepared and checked, or as they are where C checks."""
+    layout = network._layout
+    if network._preparation is None and direct(X, layout.dtype, layout.sizes[0]) is not None:
+        return DenseRows(cast(Array, X), "X")
+    opened = open_rows(X, layout.dtype, layout.sizes[0])
+    return opened.prepared(network._preparation, at_once=False)
+
+
 def _in_blocks(
     network: Network, rows: Rows, out: Array, infer: Callable[[CData, int, Any], int]
 ) -> None:
-    """Fill out (n, ...) with what infer gives for the rows."""
-    rows = rows.prepared(network._preparation, at_once=False)
-    step = block_rows(rows.width, rows.dtype)
+    """Fill out (n, ...) with what infer gives for the rows, in calls that Ctrl-C can wait for."""
+    step = min(network._call_rows, block_rows(rows.width, rows.dtype))
     for start in range(0, len(rows), step):
         part = slice(start, min(start + step, len(rows)))
         block = rows.block(part)
-        check(infer(pointer(block), len(block), out[part]))
+        status = infer(pointer(block), len(block), out[part])
+        if status != lib.SIGMAX_OK:
+            whole = rows.X if isinstance(rows, DenseRows) else block
+            refuse(status, whole, pointer(whole))

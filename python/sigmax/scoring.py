@@ -5,15 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from sigmax._errors import check
-from sigmax._rows import C_BLOCK, block_rows
+from sigmax._rows import block_rows, call_rows
 from sigmax._sigmax import ffi, lib
 
 if TYPE_CHECKING:
     from sigmax._examples import Examples
     from sigmax.network import Network
-
-_OPERATIONS = 400_000_000  # multiplications in one C call: tens of milliseconds
-_EXPONENTIAL = 20  # how many multiplications take as long as one
 
 
 def score(network: Network, examples: Examples, temperature: float = 1.0) -> tuple[float, float]:
@@ -27,9 +24,7 @@ def score(network: Network, examples: Examples, temperature: float = 1.0) -> tup
     >>> cost, accuracy = score(network, network._examples(X, y))
     """
     layout = network._layout
-    per_row = layout.n_parameters + _EXPONENTIAL * layout.n_units
-    by_time = max(1, _OPERATIONS // per_row // C_BLOCK) * C_BLOCK
-    step = min(by_time, block_rows(layout.sizes[0], layout.dtype))
+    step = min(call_rows(layout), block_rows(layout.sizes[0], layout.dtype))
     cost_in_c, correct_in_c = ffi.new("double *"), ffi.new("double *")
     cost, n_correct = 0.0, 0.0
     for block in examples.blocks(step):

@@ -63,11 +63,6 @@ class TrainingState:
     marks: dict[str, int] = field(default_factory=dict)
     finished: bool = False
 
-    def begin_epoch(self, epoch: int) -> None:
-        """Set what belongs to one epoch back to its beginning."""
-        self.epoch, self.position, self.batch = epoch, 0, 0
-        self.cost, self.n_correct, self.seconds = 0.0, 0.0, 0.0
-
 
 def _empty() -> np.ndarray[Any, np.dtype[Any]]:
     return np.empty(0)

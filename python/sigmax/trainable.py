@@ -48,7 +48,9 @@ class Trainable:
         call goes on from the present parameters and shuffles, with an optimiser that begins anew.
         Whatever it raises, Ctrl-C included, the network keeps what was trained and stays usable.
         One seed gives the same parameters to the bit, whatever the number of threads, with one
-        build on one instruction set.
+        build on one instruction set. Other threads may use the network meanwhile: what they get
+        belongs to the parameters between two updates, never to some of both. What is written to
+        `parameters`, `weights` and `biases` by hand is not guarded in this way.
 
         Parameters
         ----------
@@ -126,9 +128,10 @@ class Trainable:
             it raises is passed on.
         checkpoint : path, optional
             Where to write a checkpoint after every `checkpoint_every` epochs, at the end, and on
-            Ctrl-C.
-        checkpoint_every : int
-            Epochs between checkpoints, >= 1.
+            Ctrl-C (of lbfgs not then: it goes on from the one before).
+        checkpoint_every : int or None
+            Epochs between checkpoints, >= 1; None stands for 1, and for 10 with lbfgs, whose
+            memory of the last steps begins anew at each.
         progress : bool
             Draw a progress bar.
 
@@ -144,6 +147,8 @@ class Trainable:
         DivergedError
             When a batch makes the cost or a parameter infinite or NaN. The parameters from before
             that batch are kept.
+        RuntimeError
+            When another thread is training this network.
         ImportError
             When an optional package that was asked for is missing; it names the extra.
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sigmax import diagnosis
-from sigmax._progress import Bar, progress_bar
+from sigmax._progress import Bar, last_values, progress_bar
 from sigmax._sigmax import ffi
 from sigmax.assembly import Assembly, assemble
 from sigmax.epoch import (
@@ -25,7 +25,7 @@ from sigmax.epoch import (
     shuffle,
 )
 from sigmax.history import SERIES, History
-from sigmax.options import OPTION_NAMES, FitOptions, require_known
+from sigmax.options import OPTION_NAMES, FitOptions, chosen, require_known
 from sigmax.schedules import LearningRate
 from sigmax.scoring import score
 from sigmax.state import TrainingState
@@ -130,12 +130,12 @@ class Run:
         )
         self.network._epochs_trained = self._epochs_before + epoch + 1
         if bar is not None:
-            bar.set_postfix(history.last(), refresh=self.over)
+            bar.set_postfix_str(last_values(history), refresh=self.over)
         if epoch == 0:
             self._warned = diagnosis.after_first_epoch(self.network, self.work, history)
         if _call_back(self.options.callbacks, self.network, epoch, history):
             history.stopped = "callback"
-        if self.options.checkpoint and (epoch + 1) % self.options.checkpoint_every == 0:
+        if self.options.checkpoint and (epoch + 1) % self.options.epochs_per_checkpoint == 0:
             self.save()
 
     def finish(self) -> None:
@@ -208,14 +208,15 @@ def fit(
     --------
     >>> history = fit(network, X, y, {"epochs": 5})
     """
-    require_known(given, "fit", OPTION_NAMES)
     checkpoint = None
     if resume is None:
-        options, state, like = FitOptions(**given), TrainingState(), network
+        options = chosen(given, "fit", OPTION_NAMES)
+        state, like = TrainingState(), network
         network._layout.require_finite(network._arena, "fit")
     else:
         from sigmax import checkpoints
 
+        require_known(given, "fit", OPTION_NAMES)
         checkpoint = checkpoints.load(resume)
         checkpoints.require_same_network(checkpoint, network)
         options, state = checkpoints.resumed_options(checkpoint, given), checkpoint.state
@@ -276,7 +277,7 @@ def _keep_for_later(run: Run, interrupt: KeyboardInterrupt) -> None:
         return
     if run.options.optimizer != "lbfgs":
         run.save()
-    elif run.now.epoch < run.options.checkpoint_every:  # its memory is in no file, see there
+    elif run.now.epoch < run.options.epochs_per_checkpoint:  # its memory is in no file, see there
         return
     interrupt.add_note(
         f"training stopped in epoch {run.now.epoch + 1} of {run.options.epochs}; "

@@ -30,7 +30,7 @@ from sigmax._errors import TrainingWarning
 from sigmax._examples import Examples
 from sigmax.history import History
 from sigmax.network import Network
-from sigmax.options import OPTION_NAMES, FitOptions
+from sigmax.options import OPTION_NAMES, chosen
 from sigmax.scoring import score
 from sigmax.splitting import held_out
 
@@ -184,7 +184,7 @@ def _changed_at(path: str | None) -> int | None:
 def _check_arguments(arguments: argparse.Namespace, given: Mapping[str, Any]) -> None:
     """Refuse what makes no sense together, and what could not be written in the end."""
     if arguments.resume is None:  # class_weight takes the names of the classes
-        FitOptions(**{name: value for name, value in given.items() if name != "class_weight"})
+        chosen({k: v for k, v in given.items() if k != "class_weight"}, "train", OPTION_NAMES)
     inputs = [arguments.data, arguments.labels, arguments.validation, arguments.validation_labels]
     check_output(arguments.output, *inputs, arguments.resume)
     checkpoint = given.get("checkpoint")
@@ -229,10 +229,10 @@ def _second_data(
     The test part of an .npz file is measured on after the training only.
     """
     source, is_validation = arguments.validation, True
-    chosen = source is not None or option("validation_fraction")
-    if arguments.calibrate and not chosen:  # of a resumed training
+    has_validation = source is not None or option("validation_fraction")
+    if arguments.calibrate and not has_validation:  # of a resumed training
         raise UserError("--calibrate needs --validation or --validation-fraction")
-    if not chosen and data.has_test_part(arguments.data):
+    if not has_validation and data.has_test_part(arguments.data):
         source, is_validation = arguments.data, False
     if source is None:
         return None, False
@@ -294,7 +294,11 @@ def _described(X: NDArray[Any], names: Sequence[str]) -> str:
 
 
 def _calibrate(network: Network, validation: _Data, say: Callable[[str], None]) -> None:
-    found = network.calibrate(validation.X, validation.y)
+    try:
+        found = network.calibrate(validation.X, validation.y)
+    except ValueError as error:  # every row is right, say: the model is worth keeping as it is
+        warnings.warn(f"not calibrated: {error}", TrainingWarning, stacklevel=2)
+        return
     say(
         f"temperature {found.temperature:.4g}: expected calibration error "
         f"{found.ece_before:.4f} before, {found.ece_after:.4f} after"
