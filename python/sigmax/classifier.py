@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
-from sigmax import _classifier_parameters as parameters
-from sigmax._classifier_base import FittedClassifier
-from sigmax._convergence import Convergence
 from sigmax._errors import DivergedError
-from sigmax._labels import find_classes, first_classes, indices, require_same_classes
-from sigmax._sklearn import (
+from sigmax._estimator import parameters
+from sigmax._estimator.convergence import Convergence
+from sigmax._estimator.fitted import FittedClassifier
+from sigmax._estimator.labels import find_classes, first_classes, indices, require_same_classes
+from sigmax._estimator.scikit_learn import (
     ConvergenceWarning,
     available_if,
     check_examples,

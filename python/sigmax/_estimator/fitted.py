@@ -7,9 +7,14 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
-from sigmax._convergence import Convergence
-from sigmax._labels import as_classes
-from sigmax._sklearn import BaseEstimator, ClassifierMixin, check_is_fitted, check_rows
+from sigmax._estimator.convergence import Convergence
+from sigmax._estimator.labels import as_classes
+from sigmax._estimator.scikit_learn import (
+    BaseEstimator,
+    ClassifierMixin,
+    check_is_fitted,
+    check_rows,
+)
 
 if TYPE_CHECKING:
     from sigmax._arrays import Array

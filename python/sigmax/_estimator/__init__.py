@@ -1,0 +1,1 @@
+"""What `SigmaxClassifier` is made of, beside the network itself."""
