@@ -49,6 +49,10 @@ static INLINE void delta_tile(int height, int width, const struct delta_job *job
         real sum[ROWS][COLS];
         tile(height, width, n_out, job->delta + row * n_out, n_out, 1, b, b_p, sum);
         store_delta(height, width, (size_t)width, sum, a, job->q, out, n_in);
+    } else if (cols == (size_t)width) {
+        real sum[ROWS][COLS];
+        tile(height, width, n_out, job->delta + row * n_out, n_out, 1, b, b_p, sum);
+        store_delta(height, width, (size_t)width, sum, NULL, 1, out, n_in);
     } else {
         real sum[ROWS][COLS];
         tile(height, width, n_out, job->delta + row * n_out, n_out, 1, b, b_p, sum);

@@ -46,7 +46,7 @@ static INLINE void tile(int height, int width, size_t depth, const real *restric
     do {                                                                                                               \
         if (VECTORS >= 3 && (cols) > 2 * LANES) {                                                                      \
             f(height, VECTORS *LANES, __VA_ARGS__);                                                                    \
-        } else if ((cols) > LANES) {                                                                                   \
+        } else if (VECTORS >= 2 && (cols) > LANES) {                                                                   \
             f(height, 2 * LANES, __VA_ARGS__);                                                                         \
         } else {                                                                                                       \
             f(height, LANES, __VA_ARGS__);                                                                             \

@@ -1,9 +1,11 @@
 /*
  * The sizes that the speed of the products hangs on: one home for them all.
  *
- * A tile is ROWS x COLS sums that stay in registers, COLS being VECTORS vectors of LANES reals. It needs ROWS * VECTORS
- * registers for the sums and VECTORS + 1 more, of 32 on v4 and arm64, 16 elsewhere. Neighbouring sizes can be many
- * times slower, because a compiler gives up keeping the sums in registers: choose by measuring.
+ * A tile is ROWS x COLS sums that stay in registers, COLS being VECTORS vectors of LANES reals, 1 to 3 of them. It needs
+ * ROWS * VECTORS registers for the sums and VECTORS + 1 more. SHALLOW_ROWS is the height of the gradient's tiles for few
+ * examples: the weights' way to and from memory counts then, and more of it is under way at once between smaller tiles.
+ * Neighbouring sizes can be many times slower, because a compiler gives up keeping the sums in registers: choose by
+ * measuring, as bench/tile_search.py does, which compiles with sizes of its own.
  */
 #ifndef SIGMAX_ENGINE_TILES_H
 #define SIGMAX_ENGINE_TILES_H
@@ -11,13 +13,23 @@
 #include "real.h"
 
 #if defined(__AVX512F__)
-enum { VECTOR_BYTES = 64, VECTORS = 3, ROWS = 8 };
+enum { VECTOR_BYTES = 64, REGISTERS = 32 };
 #elif defined(__AVX2__)
-enum { VECTOR_BYTES = 32, VECTORS = 3, ROWS = 4 };
+enum { VECTOR_BYTES = 32, REGISTERS = 16 };
 #elif defined(__aarch64__) || defined(_M_ARM64)
-enum { VECTOR_BYTES = 16, VECTORS = 3, ROWS = 8 };
+enum { VECTOR_BYTES = 16, REGISTERS = 32 };
 #else
-enum { VECTOR_BYTES = 16, VECTORS = 2, ROWS = 4 };
+enum { VECTOR_BYTES = 16, REGISTERS = 16 };
+#endif
+
+#if defined(SIGMAX_TILE_ROWS)
+enum { ROWS = SIGMAX_TILE_ROWS, VECTORS = SIGMAX_TILE_VECTORS, SHALLOW_ROWS = SIGMAX_TILE_SHALLOW_ROWS };
+#elif defined(__AVX512F__) || defined(__aarch64__) || defined(_M_ARM64)
+enum { ROWS = 8, VECTORS = 3, SHALLOW_ROWS = 4 };
+#elif defined(__AVX2__)
+enum { ROWS = 4, VECTORS = 3, SHALLOW_ROWS = 4 };
+#else
+enum { ROWS = 4, VECTORS = 2, SHALLOW_ROWS = 4 };
 #endif
 
 enum {
@@ -27,19 +39,10 @@ enum {
 
 /* Dot products for few rows: at most DOT_ROWS examples at once, and DOT_FEW neurons, or DOT_NEURONS for a single example;
    each pair has a vector of partial sums. A task is DOT_NEURONS neurons. */
-#if defined(__AVX512F__) || defined(__aarch64__) || defined(_M_ARM64)
-enum { DOT_ROWS = 5, DOT_FEW = 4, DOT_NEURONS = 8 };
-#else
-enum { DOT_ROWS = 5, DOT_FEW = 2, DOT_NEURONS = 8 };
-#endif
-enum { DOT_SUMS = 20 };
+enum { DOT_ROWS = 5, DOT_FEW = REGISTERS == 32 ? 4 : 2, DOT_NEURONS = 8, DOT_SUMS = DOT_ROWS * 4 };
 
 /* Packing a matrix into panels pays from this many rows on. */
 enum { PACK_ROWS = 32 };
-
-/* Height of the gradient's tiles for few examples: the weights' way to and from memory counts then, and more of it is
-   under way at once between smaller tiles. */
-enum { SHALLOW_ROWS = 4 };
 
 /* Bytes of packed panels that a product works on at a time, so that they stay in the second-level cache. */
 enum { PANEL_BYTES = 512 * 1024 };
