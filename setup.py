@@ -4,21 +4,33 @@ Everything else is said in pyproject.toml; the sources, sets and flags are in cs
 """
 
 import os
+import shutil
 import sys
 import sysconfig
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from setuptools import setup
-from setuptools.command.bdist_wheel import bdist_wheel
+from setuptools.command.build import build
 from setuptools.command.build_ext import build_ext
+
+try:
+    from setuptools.command.bdist_wheel import bdist_wheel
+except ImportError:  # setuptools before 70.1, for `setup.py build_ext --inplace` by hand
+    from wheel.bdist_wheel import bdist_wheel
 
 sys.path.insert(0, str(Path(__file__).resolve().parent / "csrc"))
 import build_native
+import source_hash
 
 # One binary serves CPython 3.11 and later; free-threaded builds have no limited API.
 FREE_THREADED = bool(sysconfig.get_config_var("Py_GIL_DISABLED"))
 LIMITED_API = None if FREE_THREADED else "cp311"
+
+# Names of local functions, and the tables to unwind their frames, are a tenth of the wheel. A build
+# in place keeps them, for debuggers and profilers.
+STRIP = {"linux": ["-Wl,--strip-all"], "darwin": ["-Wl,-x"]}
+NO_UNWINDING = {"linux": ["-fno-asynchronous-unwind-tables"]}
 
 
 def target_machine() -> str:
@@ -31,32 +43,80 @@ def target_machine() -> str:
     return sysconfig.get_platform().rsplit("-", 1)[-1]
 
 
+class BuildFromNothing(build):
+    """Forgets the last build of the library folder: what lies there goes into the wheel."""
+
+    def run(self):
+        shutil.rmtree(self.build_lib, ignore_errors=True)
+        super().run()
+
+
 class BuildEngines(build_ext):
-    """Gives each unit of the library flags of its own, which setuptools cannot."""
+    """Gives each unit of the library flags of its own, which setuptools cannot.
+
+    In place it compiles what is older than its sources and headers. A wheel is compiled afresh:
+    what lies in build/ may come from another compiler, or another machine.
+    """
+
+    def run(self):
+        self.in_place = self.inplace or self.editable_mode  # setuptools resets the first of them
+        super().run()
 
     def build_extension(self, ext):
-        msvc = self.compiler.compiler_type == "msvc"
-        warnings = [] if msvc else build_native.WARNING_FLAGS
-        if os.environ.get("SIGMAX_WERROR") and not msvc:
-            warnings = [*warnings, "-Werror"]
-        depends = [str(p) for p in Path(build_native.CSRC).rglob("*.[ch]")]
+        family = self.compiler_family()
+        flags = build_native.FLAGS[family]
+        strict = bool(os.environ.get("SIGMAX_WERROR"))
+        warnings = flags.warnings + (flags.warnings_are_errors if strict else [])
+        self.force = self.force or not self.in_place
+        unwinding = [] if self.in_place else NO_UNWINDING.get(sys.platform, [])
 
         def compile_unit(unit):
+            folder = os.path.join(self.build_temp, unit.name)
+            source = os.path.relpath(unit.source)
+            target = self.compiler.object_filenames([source], output_dir=folder)[0]
+            if not self.force and newer_than_all(Path(target), [*unit.depends, *BUILD_FILES]):
+                return [target]
             return self.compiler.compile(
-                [os.path.relpath(unit.source)],
-                output_dir=os.path.join(self.build_temp, unit.name),
+                [source],
+                output_dir=folder,
                 macros=unit.macros,
                 include_dirs=[str(build_native.CSRC)],
-                extra_postargs=[*unit.flags, *warnings],
-                depends=depends,
+                extra_postargs=[*unit.flags, *unwinding, *warnings],
             )
 
-        units = build_native.units(target_machine(), msvc=msvc)
+        units = build_native.units(target_machine(), family)
         with ThreadPoolExecutor(os.cpu_count()) as pool:
             objects = [o for result in pool.map(compile_unit, units) for o in result]
-        ext.extra_objects = [*ext.extra_objects, *objects]
-        ext.depends = [*ext.depends, *depends]
+        ext.extra_objects = objects
+        ext.depends = [str(path) for path in (*source_hash.source_files(), *BUILD_FILES)]
+        if not self.in_place:
+            ext.extra_link_args = STRIP.get(sys.platform, [])
         super().build_extension(ext)
+
+    def compiler_family(self):
+        """Return the key of build_native.FLAGS; SIGMAX_CLANG_CL=1 takes clang-cl for MSVC."""
+        if self.compiler.compiler_type != "msvc":
+            return build_native.compiler_family(self.compiler.compiler_so)
+        if not self.compiler.initialized:  # before threads use it
+            self.compiler.initialize(self.plat_name)
+        if not os.environ.get("SIGMAX_CLANG_CL"):
+            return "msvc"
+        found = shutil.which("clang-cl")
+        if found is None:
+            raise SystemExit("SIGMAX_CLANG_CL is set, and there is no clang-cl on the path")
+        self.compiler.cc = found
+        return "clang-cl"
+
+
+BUILD_FILES = [Path(__file__).resolve(), build_native.CSRC / "build_native.py"]
+
+
+def newer_than_all(target: Path, sources: list[Path]) -> bool:
+    """Whether the target exists and no source was changed after it was made."""
+    if not target.is_file():
+        return False
+    made = target.stat().st_mtime_ns
+    return all(source.stat().st_mtime_ns < made for source in sources)
 
 
 class Abi3Wheel(bdist_wheel):
@@ -70,5 +130,5 @@ class Abi3Wheel(bdist_wheel):
 
 setup(
     cffi_modules=["csrc/build_native.py:ffi_builder"],
-    cmdclass={"build_ext": BuildEngines, "bdist_wheel": Abi3Wheel},
+    cmdclass={"build": BuildFromNothing, "build_ext": BuildEngines, "bdist_wheel": Abi3Wheel},
 )

@@ -32,9 +32,13 @@
 typedef volatile long os_atomic;
 typedef volatile size_t os_counter;
 
-#if defined(_MSC_VER) && !defined(__clang__)
-
+#if defined(_MSC_VER) /* clang-cl too */
 #define OS_THREAD_LOCAL __declspec(thread)
+#else
+#define OS_THREAD_LOCAL __thread
+#endif
+
+#if defined(_MSC_VER) && !defined(__clang__)
 
 static long os_load(const os_atomic *word) /* acquire */
 {
@@ -71,8 +75,6 @@ static size_t os_read_counter(const os_counter *counter)
 }
 
 #else /* gcc and clang, MinGW and clang-cl among them */
-
-#define OS_THREAD_LOCAL __thread
 
 static long os_load(const os_atomic *word) /* acquire */
 {

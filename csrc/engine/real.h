@@ -24,7 +24,7 @@ typedef int64_t real_int;
 #if defined(_MSC_VER) && !defined(__clang__)
 #define INLINE __forceinline
 #define NOINLINE __declspec(noinline)
-#elif defined(__GNUC__)
+#elif defined(__GNUC__) || defined(__clang__)
 #define INLINE inline __attribute__((always_inline))
 #define NOINLINE __attribute__((noinline))
 #else
@@ -44,7 +44,7 @@ typedef int64_t real_int;
 #if defined(__clang__)
 #define UNROLLED _Pragma("unroll")
 #define UNROLLED_BY_2 /* clang 14 then gives up the registers */
-#elif defined(__GNUC__)
+#elif defined(__GNUC__) || defined(__clang__)
 #define UNROLLED _Pragma("GCC unroll 16")
 #define UNROLLED_BY_2 _Pragma("GCC unroll 2")
 #else

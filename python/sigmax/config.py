@@ -10,6 +10,8 @@ from sigmax._arrays import as_integer
 from sigmax._errors import check
 from sigmax._instruction_sets import built_instruction_sets, instruction_sets
 from sigmax._sigmax import ffi, lib
+from sigmax._stale_build import warn_if_stale
+from sigmax._threadpoolctl import register_pool
 
 _INT_MAX = 2**31 - 1
 
@@ -79,14 +81,27 @@ def version() -> str:
 
 
 def show_config() -> None:
-    """Print version, compiler, instruction sets, and the number of threads with its reason."""
+    """Print version, compiler, instruction sets, and the number of threads with its reason.
+
+    Also where the compiled module lies, and which Python and NumPy use it: what a report of a bug
+    needs.
+    """
+    import platform
+
+    import numpy
+
+    from sigmax import _sigmax
+
     lines = {
         "version": version(),
+        "module": _sigmax.__file__,
         "compiler": ffi.string(lib.sigmax_compiler()).decode(),
         "instruction sets built": ", ".join(built_instruction_sets()),
         "instruction sets available": ", ".join(instruction_sets()),
         "instruction set in use": _instruction_set_in_use(),
         "threads": f"{get_num_threads()} ({_thread_reason()})",
+        "Python": f"{platform.python_version()} on {platform.platform()}",
+        "NumPy": numpy.__version__,
     }
     width = max(map(len, lines))
     for name, value in lines.items():
@@ -113,3 +128,7 @@ def _thread_reason() -> str:
         if first.isdecimal() and int(first) >= 1:
             return f"{name}={os.environ[name]}"
     return "affinity and quotas"
+
+
+warn_if_stale()
+register_pool()  # at the end: where threadpoolctl is loaded already, it looks at this module now

@@ -1,0 +1,29 @@
+"""One number for the state of the C sources, to tell a stale build from a current one.
+
+The build compiles it into the module; the package in a checkout compares it when it is imported.
+Nothing else is imported here, because that comparison is part of ``import sigmax``.
+"""
+
+import zlib
+from pathlib import Path
+
+CSRC = Path(__file__).parent
+GENERATED = "_sigmax.c"
+
+
+def source_files(csrc: Path = CSRC) -> list[Path]:
+    """Everything that a build depends on: the C sources and the list of flags, in a fixed order."""
+    patterns = ("*.[ch]", "engine/*.[ch]", "build_native.py", "source_hash.py")
+    return sorted(p for pattern in patterns for p in csrc.glob(pattern) if p.name != GENERATED)
+
+
+def source_hash(csrc: Path = CSRC) -> int:
+    """CRC-32 (ISO 3309) over names and contents of `source_files`.
+
+    Line ends do not count: a checkout on Windows may have others.
+    """
+    crc = 0
+    for path in source_files(csrc):
+        crc = zlib.crc32(path.name.encode(), crc)
+        crc = zlib.crc32(path.read_bytes().replace(b"\r\n", b"\n"), crc)
+    return crc

@@ -1,0 +1,211 @@
+"""How the package behaves among others: in any interpreter, beside any tool, without a trace."""
+
+import json
+import os
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import pytest
+import sigmax
+
+PACKAGE = Path(sigmax.__file__).resolve().parent
+
+
+def run(code, *options, **environment):
+    """Runs Python code in a process of its own, and returns what it printed as JSON."""
+    code = f"import sys; sys.path.insert(0, {str(PACKAGE.parent)!r})\n{textwrap.dedent(code)}"
+    process = subprocess.run(
+        [sys.executable, *options, "-c", code],
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert process.returncode == 0, process.stderr
+    return json.loads(process.stdout)
+
+
+# ---- isolated interpreters -----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("options", [("-I",), ("-I", "-O"), ("-I", "-OO"), ("-I", "-X", "utf8=0")])
+def test_isolated_mode(options):
+    code = """
+        import json, sigmax
+        network = sigmax.Network([3, 4, 2], seed=0)
+        print(json.dumps(network.predict_proba([[1, 2, 3]]).shape))
+    """
+    assert run(code, *options) == [1, 2]
+
+
+def test_import_loads_nothing_that_is_not_needed():
+    code = """
+        import json, sys
+        import numpy
+        before = set(sys.modules)
+        import sigmax
+        print(json.dumps(sorted({m.partition(".")[0] for m in set(sys.modules) - before})))
+    """
+    loaded = run(code, "-I")
+    assert "sigmax" in loaded
+    unwanted = {"tqdm", "sklearn", "scipy", "pandas", "matplotlib", "threadpoolctl", "unittest"}
+    assert unwanted.isdisjoint(loaded)
+
+
+# ---- threadpoolctl -------------------------------------------------------------------------------
+
+POOL = """
+    import json
+    {imports}
+    def pool():
+        infos = threadpoolctl.threadpool_info()
+        return [i["num_threads"] for i in infos if i["internal_api"] == "sigmax"]
+    seen = [pool()]
+    with sigmax.num_threads(3):
+        seen.append(pool())
+        with threadpoolctl.threadpool_limits(1):
+            seen.append([sigmax.get_num_threads()])
+        seen.append([sigmax.get_num_threads()])
+        with threadpoolctl.threadpool_limits(2, user_api="sigmax"):
+            seen.append(pool())
+        with threadpoolctl.threadpool_limits(1, user_api="blas"):
+            seen.append(pool())
+    print(json.dumps([seen, [f.__class__.__module__ for f in sys.meta_path]]))
+"""
+
+
+@pytest.mark.parametrize(
+    "imports", ["import sigmax, threadpoolctl", "import threadpoolctl, sigmax"]
+)
+def test_threadpoolctl_sees_and_limits_the_pool(imports):
+    pytest.importorskip("threadpoolctl", minversion="3.2")
+    seen, finders = run(POOL.format(imports=imports), SIGMAX_NUM_THREADS="5")
+    assert seen == [[5], [3], [1], [3], [2], [3]]
+    assert "sigmax._threadpoolctl" not in finders
+
+
+def test_threadpoolctl_keeps_its_loader():
+    pytest.importorskip("threadpoolctl")
+    code = """
+        import importlib, inspect, json, sigmax
+        import threadpoolctl
+        importlib.reload(threadpoolctl)
+        names = [type(threadpoolctl.__loader__), type(threadpoolctl.__spec__.loader)]
+        print(json.dumps([n.__name__ for n in names] + ["def register" in
+              inspect.getsource(threadpoolctl)]))
+    """
+    assert run(code) == ["SourceFileLoader", "SourceFileLoader", True]
+
+
+def test_without_threadpoolctl():
+    """The finder lets an absent module be absent."""
+    code = """
+        import json, sys, sigmax
+        class Hides:
+            def find_spec(self, name, path=None, target=None):
+                if name == "threadpoolctl":
+                    raise ModuleNotFoundError(name)
+        sys.meta_path.insert(1, Hides())
+        try:
+            import threadpoolctl
+        except ModuleNotFoundError as error:
+            print(json.dumps(str(error)))
+    """
+    assert run(code) == "threadpoolctl"
+
+
+# ---- configuration -------------------------------------------------------------------------------
+
+
+def test_show_config_says_everything(capsys):
+    sigmax.show_config()
+    printed = dict(line.split("  ", 1) for line in capsys.readouterr().out.splitlines())
+    assert list(printed) == [
+        "version",
+        "module",
+        "compiler",
+        "instruction sets built",
+        "instruction sets available",
+        "instruction set in use",
+        "threads",
+        "Python",
+        "NumPy",
+    ]
+    values = {name: value.strip() for name, value in printed.items()}
+    assert all(values.values()), printed
+    assert values["instruction sets available"].split(", ") == list(sigmax.instruction_sets())
+    assert values["module"].startswith(str(PACKAGE))
+
+
+# ---- pytest-xdist --------------------------------------------------------------------------------
+
+
+def test_pytest_xdist(tmp_path):
+    pytest.importorskip("xdist")
+    (tmp_path / "test_network.py").write_text(
+        "import numpy as np, pytest, sigmax\n"
+        "@pytest.mark.parametrize('seed', range(8))\n"
+        "def test_fit(seed):\n"
+        "    X = np.random.default_rng(seed).normal(size=(300, 200))\n"
+        "    sigmax.set_num_threads(2)\n"
+        "    net = sigmax.Network([200, 300, 3], seed=seed)\n"
+        "    history = net.fit(X, np.arange(300) % 3, epochs=2, batch_size=300)\n"
+        "    assert len(history.cost) == 2\n",
+        encoding="utf-8",
+    )
+    process = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-n", "2", "-p", "no:cacheprovider", str(tmp_path)],
+        env={**os.environ, "PYTHONPATH": str(PACKAGE.parent)},
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert process.returncode == 0, process.stdout + process.stderr
+    assert "8 passed" in process.stdout
+
+
+# ---- types ---------------------------------------------------------------------------------------
+
+USER = """
+import numpy as np
+import sigmax
+
+network = sigmax.Network([4, 8, 3], dtype="float32", seed=0)
+reveal_type(network.n_parameters)
+reveal_type(sigmax.instruction_sets())
+reveal_type(sigmax.get_num_threads())
+history = network.fit(np.zeros((5, 4)), np.zeros(5, int), epochs=1)
+network.save("model.npz")
+network.no_such_thing
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("checker", ["mypy", "pyright"])
+def test_types_from_outside(checker, tmp_path):
+    """A user's program is checked against the package's own annotations (PEP 561)."""
+    pytest.importorskip(checker)
+    script = tmp_path / "user.py"
+    script.write_text(USER, encoding="utf-8")
+    command = [sys.executable, "-m", checker, str(script)]
+    process = subprocess.run(
+        command[:3] + (["--strict"] if checker == "mypy" else []) + command[3:],
+        cwd=tmp_path,
+        env={**os.environ, "MYPYPATH": "", "PYTHONPATH": str(PACKAGE.parent)},
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    printed = process.stdout.replace("builtins.", "")
+    assert process.returncode == 1, process.stdout + process.stderr
+    errors = [line for line in printed.splitlines() if "error" in line and "user.py" in line]
+    assert len(errors) == 1, printed
+    assert "no_such_thing" in errors[0]
+    for revealed in ("int", "tuple[str, ...]"):
+        assert f'"{revealed}"' in printed, printed

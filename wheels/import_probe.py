@@ -1,0 +1,67 @@
+"""What ``import sigmax`` does to the process that it happens in, as one line of JSON.
+
+Run as ``python -I import_probe.py FOLDER``; the package is imported from the folder.
+"""
+
+import ctypes
+import json
+import os
+import sys
+import threading
+import time
+
+import numpy as np
+
+
+def environment() -> list[str]:
+    """The environment as C sees it; os.environ would not notice a putenv in C."""
+    if os.name != "posix":
+        return sorted(f"{k}={v}" for k, v in os.environ.items())
+    variables = ctypes.POINTER(ctypes.c_char_p).in_dll(ctypes.CDLL(None), "environ")
+    result = []
+    while (variable := variables[len(result)]) is not None:
+        result.append(os.fsdecode(variable))
+    return sorted(result)
+
+
+def n_threads() -> int:
+    """Threads of the process, those started in C among them where the system tells."""
+    try:
+        return len(os.listdir("/proc/self/task"))
+    except OSError:
+        return threading.active_count()
+
+
+def arithmetic() -> dict[str, bool]:
+    """What rounding and subnormal numbers do; every value is False in a fresh process."""
+    one, tiny = np.float64([1.0]), np.float64([2.0**-54])
+    smallest32, smallest64 = np.full(64, 2.0**-126, np.float32), np.full(64, 2.0**-1022)
+    subnormal32 = np.full(64, 2.0**-140, np.float32)
+    return {
+        "rounds down": bool((-one - tiny < -one)[0]),
+        "rounds up": bool((one + tiny > one)[0]),
+        "rounds to zero": bool((one + 3 * tiny == one)[0]),
+        "flushes float32": bool((smallest32 / np.float32(8) == 0).any()),
+        "flushes float64": bool((smallest64 / 8 == 0).any()),
+        "takes subnormals for zero": bool((subnormal32 * np.float32(2**20) == 0).any()),
+    }
+
+
+before = environment(), n_threads(), arithmetic()
+modules = set(sys.modules)
+sys.path.insert(0, sys.argv[1])
+begin = time.process_time()  # of the processor: on a busy machine a clock says little
+import sigmax  # noqa: E402
+
+seconds = time.process_time() - begin
+after = environment(), n_threads(), arithmetic()
+report = {
+    "file": sigmax.__file__,
+    "seconds": seconds,
+    "environment": sorted(set(before[0]) ^ set(after[0])),
+    "threads": [before[1], after[1]],
+    "arithmetic": [name for name in before[2] if before[2][name] != after[2][name]],
+    "modules": sorted({name.partition(".")[0] for name in set(sys.modules) - modules}),
+    "instruction_sets": sigmax.instruction_sets(),
+}
+print(json.dumps(report))
