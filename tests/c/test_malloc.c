@@ -104,6 +104,8 @@ static int call_train(void)
     return sigmax_train(s.network, s.parameters, &data, &training, &progress, SIZE_MAX);
 }
 
+static int optimizer; /* of call_train_with_all */
+
 /* Everything that may need memory of its own. */
 static int call_train_with_all(void)
 {
@@ -121,9 +123,11 @@ static int call_train_with_all(void)
                                       .clip_norm = 1,
                                       .dropout = 0.5,
                                       .label_smoothing = 0.1,
-                                      .optimizer = SIGMAX_ADAM,
+                                      .optimizer = optimizer,
+                                      .momentum = 0.9,
                                       .beta1 = 0.9,
                                       .beta2 = 0.9,
+                                      .rho = 0.9,
                                       .epsilon = 1e-8,
                                       .state = state};
     return sigmax_train(s.network, s.parameters, &data, &training, &progress_with_all, SIZE_MAX);
@@ -206,7 +210,11 @@ int main(void)
         test_failures("cost", call_cost, 1);
         test_failures("backprop", call_backprop, 1);
         test_failures("train", call_train, 2);
-        test_failures("train with everything", call_train_with_all, 2);
+        for (optimizer = SIGMAX_SGD; optimizer <= SIGMAX_ADAMW; optimizer++) {
+            memset(&progress_with_all, 0, sizeof progress_with_all);
+            memset(state, 0, sizeof state);
+            test_failures("train with everything", call_train_with_all, 2);
+        }
         sigmax_network_free(network);
         end_small(&s);
         CHECK(blocks == 0, "%ld blocks leaked", blocks);

@@ -9,47 +9,10 @@
 #define _GNU_SOURCE /* MAP_ANONYMOUS, setenv */
 
 #include <math.h>
-#include <string.h>
 
-#include "check.h"
-#include "engine.h"
+#include "engines.h"
 #include "guarded.h"
-#include "instruction_set.h"
 #include "reals.h"
-
-/* ---- the engine tables ----------------------------------------------------------------------------------------- */
-
-struct table {
-    const struct sigmax_engine *engine;
-    int dtype;
-};
-
-static struct table tables[16];
-static size_t n_tables;
-
-static void find_tables(void)
-{
-    static const int dtypes[] = {SIGMAX_FLOAT32, SIGMAX_FLOAT64};
-    const char *const only = getenv("SIGMAX_ISA");
-    const char *name;
-    for (size_t i = 0; (name = sigmax_instruction_set_name(i)) != NULL; i++) {
-        if (only != NULL && strcmp(only, name) != 0) continue;
-        if (!sigmax_instruction_set_available(i)) {
-            printf("skipped: %s is not available on this machine\n", name);
-            continue;
-        }
-        setenv("SIGMAX_ISA", name, 1);
-        for (size_t d = 0; d < 2; d++) {
-            struct table *const table = &tables[n_tables++];
-            table->dtype = dtypes[d];
-            const int status = sigmax_choose_engine(&table->engine, dtypes[d]);
-            CHECK(status == SIGMAX_OK, "%s: %s", name, sigmax_status_text(status));
-            CHECK(strcmp(table->engine->instruction_set, name) == 0, "%s, expected %s", table->engine->instruction_set,
-                  name);
-        }
-    }
-    CHECK(n_tables >= 2, "%zu tables", n_tables);
-}
 
 /* ---- plain loops ----------------------------------------------------------------------------------------------- */
 

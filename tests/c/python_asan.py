@@ -1,0 +1,86 @@
+"""Runs the Python tests with the module under the address and undefined-behaviour sanitizers.
+
+The package is built into ``build/python-asan/`` of the checkout; the sanitizers' runtime is loaded
+before the interpreter, which knows nothing of it. Leaks are not looked for: the interpreter keeps
+memory to its end. Needs gcc, and setuptools and cffi in this environment, beside what the tests
+need. Arguments are those of pytest; without any, the tests that are about what C is given.
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+import sysconfig
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+TARGET = ROOT / "build" / "python-asan"
+FLAGS = "-O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all"
+# Where arrays of every kind, shape and content reach C.
+TESTS = (
+    *("activation", "bad_arguments", "bad_input", "calibration", "determinism", "dropout"),
+    *("equations", "fit", "lbfgs", "network", "optimizers", "partial_fit", "regularisation"),
+    *("sparse", "sparse_core", "streaming", "weighted_core", "weights"),
+)
+
+
+def build(compiler: list[str]) -> None:
+    """Build the module, and lay the package's Python beside it."""
+    temporary = TARGET / "objects"
+    subprocess.run(
+        [sys.executable, "setup.py", "-q", "build_ext", f"-b{TARGET}", f"-t{temporary}"],
+        cwd=ROOT,
+        env={**os.environ, "CC": " ".join(compiler), "CFLAGS": FLAGS, "LDFLAGS": FLAGS},
+        check=True,
+    )
+    shutil.copytree(
+        ROOT / "python" / "sigmax",
+        TARGET / "sigmax",
+        dirs_exist_ok=True,
+        ignore=shutil.ignore_patterns("*.so", "__pycache__"),
+    )
+
+
+def runtime(compiler: list[str]) -> str:
+    """Return the libraries to load first: the sanitizers, and the C++ library they may look for."""
+    paths = []
+    for name in ("libasan.so", "libubsan.so", "libstdc++.so"):
+        command = [*compiler, f"-print-file-name={name}"]
+        found = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
+        paths.append(found.stdout.strip())
+    missing = [path for path in paths if not Path(path).is_file()]
+    if missing:
+        raise SystemExit(f"{compiler[0]} has no {', '.join(missing)}: it takes gcc")
+    return " ".join(paths)
+
+
+def default_tests() -> list[str]:
+    """Return the files of TESTS."""
+    return [str(ROOT / "tests" / f"test_{name}.py") for name in TESTS]
+
+
+def main() -> int:
+    """Build, and run pytest; returns its exit status."""
+    compiler = os.environ.get("CC", sysconfig.get_config_var("CC") or "gcc").split()[:1]
+    build(compiler)
+    environment = {
+        **os.environ,
+        "LD_PRELOAD": runtime(compiler),
+        "ASAN_OPTIONS": "detect_leaks=0:allocator_may_return_null=1",
+        "UBSAN_OPTIONS": "print_stacktrace=1",
+        "PYTHONPATH": str(TARGET),
+        "PYTHONDONTWRITEBYTECODE": "1",
+    }
+    command = [sys.executable, "-c", "import sigmax._sigmax as m; print(m.__file__)"]
+    found = subprocess.run(command, env=environment, stdout=subprocess.PIPE, text=True, check=True)
+    module = found.stdout.strip()
+    if not Path(module).is_relative_to(TARGET):
+        raise SystemExit(f"the tests would run with {module}, not with a module below {TARGET}")
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"]
+    return subprocess.run(
+        [*command, *(sys.argv[1:] or default_tests())], cwd=ROOT, env=environment, check=False
+    ).returncode
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
