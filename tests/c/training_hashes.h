@@ -1,4 +1,4 @@
-    {"gcc 12.2.0", "baseline", "float32 sgd", 0x8E8A995C1BBF3E61u},
+{"gcc 12.2.0", "baseline", "float32 sgd", 0x8E8A995C1BBF3E61u},
     {"gcc 12.2.0", "baseline", "float32 sgd dropout", 0xE23FDB706074F68Cu},
     {"gcc 12.2.0", "baseline", "float32 momentum", 0xB6399C9C7730D998u},
     {"gcc 12.2.0", "baseline", "float32 momentum dropout", 0x9138CFD488CD961Fu},

@@ -1,0 +1,142 @@
+"""The promise of one result: for any threads, chunks, interruptions, processes, and each time.
+
+`tests/test_determinism.py` has the parts one by one; here all of them meet.
+"""
+
+import hashlib
+import threading
+
+import numpy as np
+import pytest
+import scripts
+import sigmax
+from sigmax import epoch
+
+pytestmark = pytest.mark.filterwarnings("ignore:training stalled")
+
+SIZES = (150, 170, 60, 7)
+ROWS = 700
+OPTIMIZERS = ("sgd", "momentum", "nesterov", "rmsprop", "adam", "adamw")
+TERMS = {"l2": 1e-3, "l1": 1e-4, "clip_norm": 1.0, "dropout": 0.3, "label_smoothing": 0.1}
+OPTIONS = {"epochs": 3, "batch_size": 48, "learning_rate": 0.01, **TERMS}
+
+
+@pytest.fixture
+def data(dtype):
+    """Data that NumPy's version cannot change."""
+    X = (np.arange(ROWS * SIZES[0]) * 7919 % 10_007 / 5_003.5 - 1.0).reshape(ROWS, SIZES[0])
+    return X.astype(dtype), np.arange(ROWS) * 31 % SIZES[-1]
+
+
+def bits(network, history):
+    """All that a run gives but its seconds."""
+    kept = {name: value for name, value in vars(history).items() if name != "seconds"}
+    return hashlib.sha256(network.parameters.tobytes()).hexdigest(), kept
+
+
+def train(data, optimizer, **more):
+    network = sigmax.Network(SIZES, dtype=data[0].dtype, seed=5)
+    return bits(network, network.fit(*data, optimizer=optimizer, **{**OPTIONS, **more}))
+
+
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+def test_any_number_of_threads_and_twice(data, optimizer, tried):
+    with sigmax.num_threads(1):
+        alone = train(data, optimizer)
+        assert train(data, optimizer) == alone
+    for threads in (2, 3, 7, 16):
+        with sigmax.num_threads(threads):
+            assert train(data, optimizer) == alone, f"{threads} threads"
+    tried("trainings compared to the bit", 5)
+
+
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+def test_any_chunks(data, optimizer, monkeypatch, tried):
+    whole = train(data, optimizer)
+
+    class Fixed(epoch.Pace):
+        """So many batches in each call of C."""
+
+        def __init__(self):
+            self.n_batches = size
+
+        def learn(self, done, seconds):
+            pass
+
+    monkeypatch.setattr("sigmax.training.Pace", Fixed)
+    for size in (1, 2, 5, ROWS):
+        assert train(data, optimizer) == whole, f"{size} batches in each call"
+    tried("trainings compared to the bit", 4)
+
+
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+def test_a_busy_pool(data, optimizer, tried):
+    # Another caller has the pool: each of the two finds it busy again and again.
+    with sigmax.num_threads(3):
+        expected = train(data, optimizer, epochs=1)
+        over, calls = threading.Event(), []
+        other = sigmax.Network([300, 400, 10], seed=1)
+        X = np.zeros((500, 300), np.float32)
+
+        def keep_busy():
+            while not over.is_set():
+                calls.append(other.predict(X))
+
+        thread = threading.Thread(target=keep_busy)
+        thread.start()
+        try:
+            found = train(data, optimizer, epochs=1)
+        finally:
+            over.set()
+            thread.join()
+    assert found == expected and calls
+    tried("trainings compared to the bit")
+
+
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+def test_interrupted_or_not(data, optimizer, tmp_path, tried):
+    expected, path = train(data, optimizer), tmp_path / "run.checkpoint"
+    for stop in (0, 1):
+
+        def interrupt(network, epoch, history, stop=stop):
+            if epoch == stop:
+                raise KeyboardInterrupt
+
+        network = sigmax.Network(SIZES, dtype=data[0].dtype, seed=5)
+        callbacks = {"callbacks": [interrupt], "checkpoint": path, "optimizer": optimizer}
+        with pytest.raises(KeyboardInterrupt):
+            network.fit(*data, **{**OPTIONS, **callbacks})
+        again = sigmax.Network(SIZES, dtype=data[0].dtype, seed=99)
+        history = again.fit(*data, resume=path, callbacks=[lambda *_: None])
+        assert bits(again, history) == expected
+        path.unlink()
+    tried("trainings compared to the bit", 2)
+
+
+@pytest.mark.parametrize("rows", [1, 95, 96, 97, 700])
+def test_predictions_in_one_call_or_in_several(data, instruction_set, rows):
+    network = sigmax.Network(SIZES, dtype=data[0].dtype, seed=5)
+    X = data[0][:rows]
+    assert network._call_rows > ROWS
+    whole = network.predict_proba(X).tobytes(), network.predict(X).tobytes()
+    network._call_rows = 96
+    assert (network.predict_proba(X).tobytes(), network.predict(X).tobytes()) == whole
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+def test_new_processes(threads, tried):
+    code = f"""
+import hashlib
+X = (np.arange(300 * 150) * 7919 % 10_007 / 5_003.5 - 1.0).reshape(300, 150)
+y = np.arange(300) % 7
+for dtype in ("float32", "float64"):
+    for optimizer in {OPTIMIZERS!r}:
+        network = sigmax.Network({SIZES!r}, dtype=dtype, seed=2**64 - 1)
+        network.fit(X, y, optimizer=optimizer, **{OPTIONS!r})
+        print(hashlib.sha256(network.parameters.tobytes()).hexdigest())
+"""
+    first = scripts.run(code, env={"SIGMAX_NUM_THREADS": str(threads), "PYTHONHASHSEED": "1"})
+    assert len(set(first.split())) == 2 * len(OPTIMIZERS)
+    second = scripts.run(code, env={"SIGMAX_NUM_THREADS": "2", "PYTHONHASHSEED": "2"})
+    assert first == second
+    tried("trainings in new processes compared to the bit", 2 * len(OPTIMIZERS))

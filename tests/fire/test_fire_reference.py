@@ -1,0 +1,61 @@
+"""Random networks, data and options: hypothesis looks for one where C and the reference differ."""
+
+import os
+
+import numpy as np
+import pytest
+from against_reference import ADAPTIVE, RATES, Case, check, random_case
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+EXAMPLES = 2000 if os.environ.get("SIGMAX_FIRE") == "long" else 60
+
+TERMS = st.fixed_dictionaries(
+    {},
+    optional={
+        "l2": st.floats(0, 0.1),
+        "l1": st.floats(0, 0.01),
+        "clip_norm": st.floats(1e-3, 10),
+        "label_smoothing": st.floats(0, 0.9),
+        "dropout": st.floats(0, 0.9),
+    },
+)
+
+
+@st.composite
+def cases(draw):
+    """A Case; no dropout where nothing can be left out."""
+    sizes = draw(st.lists(st.integers(1, 40), min_size=1, max_size=4))
+    dtype = draw(st.sampled_from(["float32", "float64"]))
+    terms = draw(TERMS)
+    if len(sizes) == 1:
+        terms.pop("dropout", None)
+    return Case(
+        sizes=(*sizes, draw(st.integers(2, 12))),
+        dtype=dtype,
+        rows=draw(st.integers(1, 100)),
+        batch_size=draw(st.integers(1, 120)),
+        epochs=draw(st.integers(1, 2)),
+        optimizer=draw(st.sampled_from([*RATES, *(ADAPTIVE if dtype == "float64" else ())])),
+        shuffle=draw(st.booleans()),
+        soft=draw(st.booleans()),
+        weighted=draw(st.booleans()),
+        seed=draw(st.integers(0, 2**64 - 1)),
+        threads=draw(st.sampled_from([1, 2, 3, 7])),
+        terms=terms,
+    )
+
+
+@settings(
+    max_examples=EXAMPLES,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],  # which counts, no more
+)
+@given(case=cases())
+def test_random_cases(case, tried):
+    check(case)
+    tried("random networks, data and options against the reference")
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_cases_of_the_soak(seed):
+    check(random_case(np.random.default_rng(seed)))
