@@ -213,8 +213,9 @@ class Runs:
 def _mean_and_deviation(values: list[float]) -> str:
     if not values:
         return "-"
-    deviation = statistics.stdev(values) if len(values) > 1 else 0.0
-    return f"{statistics.mean(values):.2f} ± {deviation:.2f} ({len(values)})"
+    if len(values) == 1:
+        return f"{values[0]:.2f} (1)"
+    return f"{statistics.mean(values):.2f} ± {statistics.stdev(values):.2f} ({len(values)})"
 
 
 def rows_of(runs: Runs, recipes: list[Recipe]) -> list[list[str]]:
@@ -253,6 +254,12 @@ def markdown(runs: Runs, recipes: list[Recipe], threads: int) -> str:
         "book are trained on the first 50,000 images and taken at the epoch that is best on the",
         "next 10,000; the others are trained on all 60,000 and taken at their end. PyTorch starts",
         "from the same weights and draws its own order; scikit-learn draws its own weights too.",
+        "",
+        "The figures published in chapter 1 are the best epoch's with another cost; those of chapter 3",
+        "are accuracies on the held-out 10,000. A rate of 3 is too large for the cross-entropy: chapter",
+        "3 takes 0.5. Settings of our own were chosen on the last 10,000 training images: there",
+        "784-800-10 has 97.97 % without dropout and 98.33 % with it; more epochs, a rate of 0.2 and",
+        "label smoothing beside it changed less than 0.05.",
         "",
         *(f"- {name}: {value}" for name, value in document["machine"].items()),
         *(f"- {name} {version}" for name, version in document["versions"].items()),
