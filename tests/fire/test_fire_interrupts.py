@@ -63,6 +63,9 @@ def many(n, ctrl_c, longest, function, check, tried, what):
     for _ in range(20 * n):
         if ctrl_c(moments.uniform(1e-5, longest), function):
             hit += 1
+            longest *= 1.1
+        else:  # it was over before: the first time took longer, or the machine was busier
+            longest *= 0.8
         check()
         if hit == n:
             break
