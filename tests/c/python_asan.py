@@ -23,7 +23,12 @@ TESTS = (
 )
 
 # They measure memory, and the sanitizers take much for themselves.
-LEFT_OUT = "not sizes_beyond_the_memory_that_is_allowed and not refusals_leak_nothing"
+LEFT_OUT = (
+    "sizes_beyond_the_memory_that_is_allowed",
+    "refusals_leak_nothing",
+    "no_more_than_a_batch_is_made_dense",
+    "a_stream_holds_one_block",
+)
 
 
 def build(compiler: list[str]) -> None:
@@ -78,9 +83,12 @@ def main() -> int:
     module = found.stdout.strip()
     if not Path(module).is_relative_to(TARGET):
         raise SystemExit(f"the tests would run with {module}, not with a module below {TARGET}")
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-k", LEFT_OUT]
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-k"]
     return subprocess.run(
-        [*command, *(sys.argv[1:] or default_tests())], cwd=ROOT, env=environment, check=False
+        [*command, f"not ({' or '.join(LEFT_OUT)})", *(sys.argv[1:] or default_tests())],
+        cwd=ROOT,
+        env=environment,
+        check=False,
     ).returncode
 
 

@@ -18,7 +18,7 @@ from sigmax._readers import array_files
 pytestmark = pytest.mark.filterwarnings("ignore:Reading `.npy` or `.npz` file required")
 
 # Cases of `file_cases` that once raised something else than FileFormatError.
-KEPT = (55, 151, 171, 757, 1435)
+KEPT = (55, 171, 201, 445, 1122, 1306, 1435, 2221, 2323)
 
 
 @pytest.fixture(scope="module")
