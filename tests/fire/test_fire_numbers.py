@@ -52,8 +52,8 @@ def test_widths_of_one(dtype, rng, sizes, batch_size):
 EXTREMES = {"float32": 3.4e38, "float64": 1.7e308}
 
 
-# Initial weights are below 2 here, so that no product is infinite by itself: infinities of both signs
-# would make NaN, unless a multiply-add rounds only their sum.
+# Initial weights are below 2 here, so that no product is infinite by itself: infinities of both
+# signs would make NaN, unless a multiply-add rounds only their sum.
 @pytest.mark.parametrize("factor", [0.5, 0.25, 1e-10])
 def test_inputs_and_weights_at_the_limit(dtype, factor):
     limit = EXTREMES[dtype] * factor
