@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import importlib.util
+import os
 import warnings
-from pathlib import Path
 
 from sigmax._sigmax import lib
 
-_PACKAGE = Path(__file__).resolve().parent
+_PACKAGE = os.path.dirname(os.path.abspath(__file__))
 
 
-def warn_if_stale(package: Path = _PACKAGE) -> None:
+def warn_if_stale(package: str | os.PathLike[str] = _PACKAGE) -> None:
     """Warn when the sources beside the package have another hash than the one compiled in.
 
     An installed package has no sources beside it, and is not checked. A checkout has them in
@@ -22,9 +21,13 @@ def warn_if_stale(package: Path = _PACKAGE) -> None:
     RuntimeWarning
         Saying how to build the module again.
     """
-    script = package.parents[1] / "csrc" / "source_hash.py"
-    if package.parent.name != "python" or not script.is_file():
+    python, _ = os.path.split(os.fspath(package))
+    checkout, name = os.path.split(python)
+    script = os.path.join(checkout, "csrc", "source_hash.py")
+    if name != "python" or not os.path.isfile(script):
         return
+    import importlib.util  # only here, since it takes longer than all the rest
+
     spec = importlib.util.spec_from_file_location("_sigmax_source_hash", script)
     if spec is None or spec.loader is None:
         return
@@ -35,10 +38,10 @@ def warn_if_stale(package: Path = _PACKAGE) -> None:
     if compiled != current:
         was = "none" if compiled is None else f"{compiled:#010x}"
         warnings.warn(
-            f"sigmax was compiled from other C sources than those in {script.parent}"
+            f"sigmax was compiled from other C sources than those in {os.path.dirname(script)}"
             f" (their hash is {current:#010x}, that of the build {was}):"
             f" run `pip install -e .` or `python setup.py build_ext --inplace` in"
-            f" {script.parents[1]}",
+            f" {checkout}",
             RuntimeWarning,
             stacklevel=2,
         )
