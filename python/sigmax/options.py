@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import difflib
 import inspect
 import os
 from collections.abc import Callable, Mapping, Sequence
@@ -298,6 +297,8 @@ def require_known(given: Mapping[str, object], function: str, allowed: Sequence[
     for name in given:
         if name in allowed:
             continue
+        import difflib  # only for an error
+
         close = difflib.get_close_matches(name, allowed, 1)
         meant = _NAMES_ELSEWHERE.get(name)
         if meant is not None:
