@@ -23,7 +23,7 @@ static INLINE void store_delta(int height, int width, size_t cols, real sum[ROWS
         LANEWISE
         for (int j = 0; j < width; j++) {
             const size_t at = (size_t)i * n_in + (size_t)j;
-            if ((size_t)j < cols) out[at] = a == NULL ? sum[i][j] : sum[i][j] * (a[at] * (1 - q * a[at]));
+            if ((size_t)j < cols) out[at] = a == NULL ? sum[i][j] + 0 : sum[i][j] * (a[at] * (1 - q * a[at]));
         }
     }
 }

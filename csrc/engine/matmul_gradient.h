@@ -33,7 +33,7 @@ static INLINE void blend_tile(int height, int width, size_t cols, real decay, re
         for (int j = 0; j < width; j++) {
             if ((size_t)j < cols) {
                 real *const w = &out[(size_t)i * n_in + (size_t)j];
-                *w = decay == 1 ? sum[i][j] : *w + (decay == 0 ? sum[i][j] : sum[i][j] - decay * *w);
+                *w = decay == 1 ? sum[i][j] + 0 : *w + (decay == 0 ? sum[i][j] : sum[i][j] - decay * *w);
             }
         }
     }
