@@ -156,22 +156,40 @@ static inline void sigmoid_primes(const real *z, real *a, size_t n)
 /* ---- softmax and the cost; rows of k >= 1 reals, m = the largest entry of a row --------------------------------- */
 
 /*
- * Long rows are reduced into PARTIALS independent results, combined in a fixed order: no chain in which each addition
- * waits for the one before, and the same order on every instruction set. In short rows combining would cost more.
+ * Rows are reduced into PARTIALS independent results, combined in pairs: no chain in which each addition waits for the
+ * one before, and the same order on every instruction set.
  */
-enum { PARTIALS = 8, LONG_ROW = 4 * PARTIALS };
+enum { PARTIALS = 8 };
+
+static INLINE void larger_of_pairs(int width, real partial[PARTIALS])
+{
+    LANEWISE
+    for (int j = 0; j < width; j++) partial[j] = partial[j + width] > partial[j] ? partial[j + width] : partial[j];
+}
+
+static INLINE void add_pairs(int width, double partial[PARTIALS])
+{
+    LANEWISE
+    for (int j = 0; j < width; j++) partial[j] += partial[j + width];
+}
 
 /* m = max_i z_i, for z (k) */
 static inline real row_max(const real *z, size_t k)
 {
     real max = z[0];
     size_t i = 1;
-    if (k >= LONG_ROW) {
+    if (k >= PARTIALS) {
         real partial[PARTIALS];
-        for (size_t j = 0; j < PARTIALS; j++) partial[j] = z[j];
-        for (i = PARTIALS; i + PARTIALS <= k; i += PARTIALS)
-            for (size_t j = 0; j < PARTIALS; j++) partial[j] = z[i + j] > partial[j] ? z[i + j] : partial[j];
-        for (size_t j = 0; j < PARTIALS; j++) max = partial[j] > max ? partial[j] : max;
+        LANEWISE
+        for (int j = 0; j < PARTIALS; j++) partial[j] = z[j];
+        for (i = PARTIALS; i + PARTIALS <= k; i += PARTIALS) {
+            LANEWISE
+            for (int j = 0; j < PARTIALS; j++)
+                partial[j] = z[i + (size_t)j] > partial[j] ? z[i + (size_t)j] : partial[j];
+        }
+        larger_of_pairs(4, partial);
+        larger_of_pairs(2, partial);
+        max = partial[1] > partial[0] ? partial[1] : partial[0];
     }
     for (; i < k; i++) max = z[i] > max ? z[i] : max;
     return max;
@@ -188,22 +206,30 @@ static inline void add_exponentials(struct exponential_sum *sum, const real *e, 
 {
     double ones = sum->ones, others = sum->others;
     size_t i = 0;
-    if (n >= LONG_ROW) {
+    if (n >= PARTIALS) {
         double partial_ones[PARTIALS] = {0}, partial_others[PARTIALS] = {0};
         for (; i + PARTIALS <= n; i += PARTIALS) {
-            for (size_t j = 0; j < PARTIALS; j++) {
-                partial_ones[j] += e[i + j] == 1 ? 1.0 : 0.0;
-                partial_others[j] += e[i + j] == 1 ? 0.0 : (double)e[i + j];
+            double e_j[PARTIALS];
+            LANEWISE
+            for (int j = 0; j < PARTIALS; j++) e_j[j] = (double)e[i + (size_t)j];
+            LANEWISE
+            for (int j = 0; j < PARTIALS; j++) {
+                const double one = e_j[j] == 1 ? 1.0 : 0.0;
+                partial_ones[j] += one;
+                partial_others[j] += e_j[j] - one;
             }
         }
-        for (size_t j = 0; j < PARTIALS; j++) {
-            ones += partial_ones[j];
-            others += partial_others[j];
-        }
+        add_pairs(4, partial_ones);
+        add_pairs(2, partial_ones);
+        add_pairs(4, partial_others);
+        add_pairs(2, partial_others);
+        ones += partial_ones[0] + partial_ones[1];
+        others += partial_others[0] + partial_others[1];
     }
     for (; i < n; i++) {
-        ones += e[i] == 1 ? 1.0 : 0.0;
-        others += e[i] == 1 ? 0.0 : (double)e[i];
+        const double one = (double)(e[i] == 1); /* which of them is known to no branch prediction */
+        ones += one;
+        others += (double)e[i] - one;
     }
     sum->ones = ones;
     sum->others = others;
@@ -276,7 +302,7 @@ static inline void softmax_and_cost(const real *z, real *a, const int64_t *label
             real *a_row = block + row * k;
             struct exponential_sum sum = {0, 0};
             add_exponentials(&sum, a_row, k);
-            real total = (real)(sum.ones + sum.others);
+            const real total = (real)(sum.ones + sum.others);
             for (size_t i = 0; i < k; i++) a_row[i] /= total;
             if (cost != NULL) cost[first + row] = cost_of(terms[row], sum);
         }

@@ -53,26 +53,34 @@ static void bp2(const real *delta_next, const real *w, const real *a, real q, re
     matmul_delta(delta_next, w, a, q, delta, rows, n, n_next, scratch, team);
 }
 
+/* BP3 for `cols` neurons, a constant where inlined; the rows of delta are n apart. */
+static INLINE void bp3_of(int cols, const real *restrict delta, struct blend blend, real *restrict nabla_b, size_t rows,
+                          size_t n)
+{
+    double total[COLS] = {0};
+    for (size_t begin = 0; begin < rows; begin += SUM_ROWS) {
+        const size_t end = smaller(begin + SUM_ROWS, rows);
+        real sum[COLS] = {0};
+        for (size_t r = begin; r < end; r++) {
+            LANEWISE
+            for (int j = 0; j < cols; j++) sum[j] += delta[r * n + (size_t)j];
+        }
+        for (int j = 0; j < cols; j++) total[j] += (double)sum[j];
+    }
+    for (int j = 0; j < cols; j++) {
+        const real before = blend.decay == 1 ? 0 : nabla_b[j]; /* it may not be a number */
+        nabla_b[j] = (before - blend.decay * before) + blend.scale * (real)total[j];
+    }
+}
+
 /* BP3: nabla_b = nabla_b + (scale sum_x delta - decay nabla_b).  delta (rows, n), nabla_b (n) */
 static void bp3(const real *delta, struct blend blend, real *nabla_b, size_t rows, size_t n)
 {
-    for (size_t first = 0; first < n; first += COLS) {
-        const size_t cols = smaller(n - first, COLS);
-        double total[COLS] = {0};
-        for (size_t begin = 0; begin < rows; begin += SUM_ROWS) {
-            const size_t end = smaller(begin + SUM_ROWS, rows);
-            real sum[COLS] = {0};
-            for (size_t r = begin; r < end; r++) {
-                const real *restrict delta_x = delta + r * n + first;
-                for (size_t j = 0; j < cols; j++) sum[j] += delta_x[j];
-            }
-            for (size_t j = 0; j < cols; j++) total[j] += (double)sum[j];
-        }
-        for (size_t j = 0; j < cols; j++) {
-            real *const out = nabla_b + first + j;
-            *out = (blend.decay == 1 ? 0 : *out - blend.decay * *out) + blend.scale * (real)total[j];
-        }
-    }
+    size_t first = 0;
+    for (; n - first >= COLS; first += COLS) bp3_of(COLS, delta + first, blend, nabla_b + first, rows, n);
+    for (; n - first >= LANES; first += LANES) bp3_of(LANES, delta + first, blend, nabla_b + first, rows, n);
+    for (; n - first >= 2; first += 2) bp3_of(2, delta + first, blend, nabla_b + first, rows, n);
+    for (; first < n; first++) bp3_of(1, delta + first, blend, nabla_b + first, rows, n);
 }
 
 /* BP4: nabla_w = nabla_w + (scale delta^T a - decay nabla_w).  delta (rows, n), a (rows, n_prev), nabla_w (n,

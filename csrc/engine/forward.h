@@ -59,13 +59,16 @@ static inline size_t first_largest(const real *a, size_t k)
     return best;
 }
 
-/* first_largest(a, k) == i, without a chain of comparisons that wait for each other. */
+/* first_largest(a, k) == i, of numbers >= 0, without a chain of comparisons that wait for each other, and without a loop
+   whose length is known to no branch prediction. */
 static inline size_t is_first_largest(const real *a, size_t k, size_t i)
 {
     const real at_i = a[i];
-    int exceeded = 0;
-    for (size_t j = 0; j < i; j++) exceeded |= a[j] >= at_i;
-    for (size_t j = i + 1; j < k; j++) exceeded |= a[j] > at_i;
+    real_int exceeded = 0;
+    for (real_int j = 0; j < (real_int)k; j++) {
+        const real before = j < (real_int)i ? a[j] : -1; /* a tie goes to the first */
+        exceeded |= (a[j] > at_i) | (before == at_i);
+    }
     return !exceeded;
 }
 

@@ -42,31 +42,60 @@ static void forward_dots(void *context, size_t index, size_t worker)
     }
 }
 
+/* z[j][i] = sum[i][j] for i < height <= 8, a power of two and constant where inlined, and j < cols. sum (height, width),
+   width whole vectors; the rows of z are n_out apart. */
+static INLINE void store_transposed(int height, const real *sum, size_t width, size_t cols, real *restrict z,
+                                    size_t n_out)
+{
+    real once[ROWS * LANES], twice[ROWS * LANES], thrice[ROWS * LANES];
+    for (size_t first = 0; first < cols; first += LANES) {
+        const size_t end = smaller(cols - first, LANES);
+        const real *const block = sum + first;
+        const real *const by_example = height == 8 ? thrice : height == 4 ? twice : height == 2 ? once : block;
+        if (height >= 2) riffle((size_t)height, block, width, once, LANES);
+        if (height >= 4) riffle((size_t)height, once, LANES, twice, LANES);
+        if (height >= 8) riffle((size_t)height, twice, LANES, thrice, LANES);
+        for (size_t j = 0; j < end; j++) {
+            LANEWISE
+            for (int i = 0; i < height; i++)
+                z[(first + j) * n_out + (size_t)i] = by_example[j * (size_t)height + (size_t)i];
+        }
+    }
+}
+
+/* The same behind the tiles, once for each height and not in each of them. sum becomes sigmoid(sum) where hidden. */
+static NOINLINE void store_forward(int height, size_t width, size_t cols, int hidden, real *sum, real *z, size_t n_out)
+{
+    if (hidden) sigmoids(sum, sum, (size_t)height * width);
+    switch (height) {
+    case 8:
+        store_transposed(8, sum, width, cols, z, n_out);
+        break;
+    case 4:
+        store_transposed(4, sum, width, cols, z, n_out);
+        break;
+    case 2:
+        store_transposed(2, sum, width, cols, z, n_out);
+        break;
+    default:
+        store_transposed(1, sum, width, cols, z, n_out);
+    }
+}
+
 /* height neurons by the examples of one panel; sum is (neuron, example), z is (example, neuron). */
 static INLINE void forward_tile(int height, int width, const struct forward_job *job, size_t neuron, size_t row,
                                 size_t cols)
 {
     const size_t n_in = job->n_in, n_out = job->n_out;
-    real sum[ROWS][COLS];
+    real sum[ROWS][COLS], z[ROWS * COLS];
     tile(height, width, n_in, job->w + neuron * n_in, n_in, 1, job->panels + row * n_in, whole_vectors(cols), sum);
     UNROLLED
     for (int i = 0; i < height; i++) {
         const real bias = job->b[neuron + (size_t)i];
         LANEWISE
-        for (int j = 0; j < width; j++) sum[i][j] += bias;
+        for (int j = 0; j < width; j++) z[i * width + j] = sum[i][j] + bias;
     }
-    if (job->hidden) {
-        UNROLLED
-        for (int i = 0; i < height; i++) {
-            LANEWISE
-            for (int j = 0; j < width; j++) sum[i][j] = sigmoid(sum[i][j]);
-        }
-    }
-    real *restrict z = job->z + row * n_out + neuron;
-    for (size_t j = 0; j < cols; j++) {
-        UNROLLED
-        for (int i = 0; i < height; i++) z[j * n_out + (size_t)i] = sum[i][j];
-    }
+    store_forward(height, (size_t)width, cols, job->hidden, z, job->z + row * n_out + neuron, n_out);
 }
 
 /* Task: ROWS neurons, all panels. */

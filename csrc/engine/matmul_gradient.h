@@ -102,17 +102,32 @@ static void pack_gradient_inputs(void *context, size_t index, size_t worker)
     pack_panel(job->a + col, job->n_in, job->rows, smaller(job->n_in - col, COLS), job->a_panels + col * job->rows);
 }
 
+/* panel[p][i] = scale delta[p][i] for i < height, a constant where inlined. */
+static INLINE void scale_deltas(int height, size_t rows, size_t n_out, real scale, const real *restrict delta,
+                                real *restrict panel)
+{
+    for (size_t p = 0; p < rows; p++) {
+        LANEWISE
+        for (int i = 0; i < height; i++) panel[p * ROWS + (size_t)i] = scale * delta[p * n_out + (size_t)i];
+    }
+}
+
 /* The errors of ROWS neurons, (p, i), scaled. */
 static void pack_gradient_deltas(void *context, size_t index, size_t worker)
 {
     const struct gradient_job *const job = context;
     const size_t neuron = index * ROWS, height = smaller(job->n_out - neuron, ROWS);
-    const real scale = job->blend.scale;
-    const real *restrict delta = job->delta + neuron;
-    real *restrict panel = job->delta_panels + neuron * job->rows;
+    const real *const delta = job->delta + neuron;
+    real *const panel = job->delta_panels + neuron * job->rows;
     (void)worker;
-    for (size_t p = 0; p < job->rows; p++) {
-        for (size_t i = 0; i < height; i++) panel[p * ROWS + i] = scale * delta[p * job->n_out + i];
+    if (height == ROWS) {
+        scale_deltas(ROWS, job->rows, job->n_out, job->blend.scale, delta, panel);
+    } else {
+        size_t i = 0;
+        for (; height - i >= 2; i += 2) {
+            scale_deltas(2, job->rows, job->n_out, job->blend.scale, delta + i, panel + i);
+        }
+        if (i < height) scale_deltas(1, job->rows, job->n_out, job->blend.scale, delta + i, panel + i);
     }
 }
 

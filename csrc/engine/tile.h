@@ -100,15 +100,15 @@ static void pack_panel(const real *restrict b, size_t b_p, size_t depth, size_t 
 }
 
 /*
- * A riffle of n = LANES * LANES cards: out[2i] = in[i], out[2i + 1] = in[i + n/2]. It moves the highest bit of every
- * index to the lowest place, so log2(LANES) of them transpose a matrix of LANES rows in vector operations alone. The
- * rows of in are in_row apart, those of out out_row.
+ * A riffle of n = rows * LANES cards: out[2i] = in[i], out[2i + 1] = in[i + n/2]. It moves the highest bit of every
+ * index to the lowest place, so log2(rows) of them transpose a matrix of that many rows in vector operations alone. rows
+ * is even, a constant where inlined; the rows of in are in_row apart, those of out out_row.
  */
-static INLINE void riffle(const real *restrict in, size_t in_row, real *restrict out, size_t out_row)
+static INLINE void riffle(size_t rows, const real *restrict in, size_t in_row, real *restrict out, size_t out_row)
 {
     UNROLLED
-    for (size_t row = 0; row < LANES / 2; row++) {
-        const real *const high = in + row * in_row, *const low = in + (row + LANES / 2) * in_row;
+    for (size_t row = 0; row < rows / 2; row++) {
+        const real *const high = in + row * in_row, *const low = in + (row + rows / 2) * in_row;
         real *const even = out + 2 * row * out_row, *const odd = even + out_row;
         LANEWISE
         for (size_t i = 0; i < LANES / 2; i++) {
@@ -127,10 +127,10 @@ static INLINE void riffle(const real *restrict in, size_t in_row, real *restrict
 static void transpose_block(const real *restrict a, size_t a_j, real *restrict panel, size_t width)
 {
     real once[LANES * LANES], twice[LANES * LANES], thrice[LANES * LANES];
-    riffle(a, a_j, LANES == 2 ? panel : once, LANES == 2 ? width : LANES);
-    if (LANES >= 4) riffle(once, LANES, LANES == 4 ? panel : twice, LANES == 4 ? width : LANES);
-    if (LANES >= 8) riffle(twice, LANES, LANES == 8 ? panel : thrice, LANES == 8 ? width : LANES);
-    if (LANES >= 16) riffle(thrice, LANES, panel, width);
+    riffle(LANES, a, a_j, LANES == 2 ? panel : once, LANES == 2 ? width : LANES);
+    if (LANES >= 4) riffle(LANES, once, LANES, LANES == 4 ? panel : twice, LANES == 4 ? width : LANES);
+    if (LANES >= 8) riffle(LANES, twice, LANES, LANES == 8 ? panel : thrice, LANES == 8 ? width : LANES);
+    if (LANES >= 16) riffle(LANES, thrice, LANES, panel, width);
 }
 
 /* The same at the edges, for p < depth and j < cols; 0 for the other j. */
