@@ -4,8 +4,6 @@
 #include "network.h"
 #include "threads.h"
 
-enum { ALIGNMENT = 64 };
-
 int sigmax_add_product(size_t *sum, size_t a, size_t b)
 {
     if (b != 0 && a > (SIZE_MAX - *sum) / b) return 0;
@@ -13,12 +11,26 @@ int sigmax_add_product(size_t *sum, size_t a, size_t b)
     return 1;
 }
 
+static void *aligned(void *address)
+{
+    return (char *)address + (SIGMAX_ALIGNMENT - (uintptr_t)address % SIGMAX_ALIGNMENT);
+}
+
 int sigmax_workspace_allocate(struct sigmax_workspace *workspace, size_t bytes)
 {
-    workspace->block = bytes > SIZE_MAX - ALIGNMENT ? NULL : malloc(bytes + ALIGNMENT);
+    workspace->block = bytes > SIZE_MAX - SIGMAX_ALIGNMENT ? NULL : malloc(bytes + SIGMAX_ALIGNMENT);
     if (workspace->block == NULL) return SIGMAX_OUT_OF_MEMORY;
-    const uintptr_t address = (uintptr_t)workspace->block;
-    workspace->start = (char *)workspace->block + (ALIGNMENT - address % ALIGNMENT);
+    workspace->start = aligned(workspace->block);
+    return SIGMAX_OK;
+}
+
+int sigmax_workspace_within(struct sigmax_workspace *workspace, void *given, size_t given_bytes, size_t bytes)
+{
+    if (given == NULL || given_bytes < SIGMAX_ALIGNMENT || given_bytes - SIGMAX_ALIGNMENT < bytes) {
+        return sigmax_workspace_allocate(workspace, bytes);
+    }
+    workspace->block = NULL;
+    workspace->start = aligned(given);
     return SIGMAX_OK;
 }
 

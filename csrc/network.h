@@ -21,8 +21,14 @@ struct sigmax_workspace {
     void *block, *start;
 };
 
+/* What a workspace takes beyond its bytes, so that it can be aligned. */
+enum { SIGMAX_ALIGNMENT = 64 };
+
 /* SIGMAX_OUT_OF_MEMORY when there is not so much, or when bytes is SIZE_MAX: too many to count. */
 int sigmax_workspace_allocate(struct sigmax_workspace *workspace, size_t bytes);
+
+/* The same within the given_bytes bytes at `given`, with nothing to free, where they are enough. */
+int sigmax_workspace_within(struct sigmax_workspace *workspace, void *given, size_t given_bytes, size_t bytes);
 
 /* The threads that a call beginning now may use. */
 struct sigmax_team sigmax_team_of_this_call(void);

@@ -201,8 +201,14 @@ typedef struct sigmax_training {
     double rho;          /* < 1 */
     double epsilon;
     double weight_decay;
-    void *state; /* sigmax_state_count() reals, changed with the parameters; NULL where there are none */
+    void *state;            /* sigmax_state_count() reals, changed with the parameters; NULL where there are none */
+    void *workspace;        /* memory that one call hands on to the next, as fresh memory costs time; not read. NULL, */
+    size_t workspace_bytes; /* or fewer bytes than sigmax_train_workspace(): each call allocates its own */
 } sigmax_training;
+
+/* The bytes that sigmax_train works in, with data of so many rows and the present number of threads: among them a copy
+   of parameters and state. SIZE_MAX for what sigmax_train would refuse, and where they cannot be counted. */
+size_t sigmax_train_workspace(const sigmax_network *network, const sigmax_training *training, size_t rows);
 
 typedef struct sigmax_progress {
     size_t position;  /* positions of the epoch that are done; 0 begins an epoch, rows ends it */

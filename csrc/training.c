@@ -176,26 +176,56 @@ static int check_arguments(const sigmax_network *network, const void *parameters
 
 /* ---- the call ---------------------------------------------------------------------------------------------------- */
 
+/* The memory of a call: the engine's workspace, then the snapshot. */
+struct memory_needed {
+    size_t parameter_bytes, state_bytes, engine_bytes, bytes;
+};
+
+/* 0 when that cannot be counted. */
+static int count_memory(const sigmax_network *network, const sigmax_training *training, size_t rows, size_t n_threads,
+                        struct memory_needed *needed)
+{
+    *needed = (struct memory_needed){.parameter_bytes = network->shape.n_parameters * network->real_size};
+    needed->engine_bytes = network->engine->train_workspace(&network->shape, training, rows, n_threads);
+    needed->bytes = needed->engine_bytes;
+    return sigmax_add_product(&needed->state_bytes, sigmax_state_count(network, training->optimizer),
+                              network->real_size)
+           && sigmax_add_product(&needed->bytes, 1, needed->parameter_bytes)
+           && sigmax_add_product(&needed->bytes, 1, needed->state_bytes);
+}
+
+size_t sigmax_train_workspace(const sigmax_network *network, const sigmax_training *training, size_t rows)
+{
+    struct memory_needed needed;
+    if (network == NULL || training == NULL || !is_valid(training)
+        || !count_memory(network, training, rows, sigmax_team_of_this_call().n_threads, &needed)
+        || needed.bytes > SIZE_MAX - SIGMAX_ALIGNMENT) {
+        return SIZE_MAX;
+    }
+    return needed.bytes + SIGMAX_ALIGNMENT;
+}
+
 static int train(const sigmax_network *network, void *parameters, const sigmax_data *data,
                  const sigmax_training *training, sigmax_progress *progress, size_t n_batches)
 {
     const struct sigmax_team team = sigmax_team_of_this_call();
-    struct chunk chunk
-        = {.network = network, .parameters = parameters, .data = data, .training = training, .team = team};
-    size_t bytes = 0;
-    chunk.parameter_bytes = network->shape.n_parameters * network->real_size;
-    if (!sigmax_add_product(&chunk.state_bytes, sigmax_state_count(network, training->optimizer), network->real_size)
-        || !sigmax_add_product(&bytes, 1, chunk.parameter_bytes) || !sigmax_add_product(&bytes, 1, chunk.state_bytes)) {
-        return SIGMAX_TOO_LARGE;
-    }
+    struct memory_needed needed;
     struct sigmax_workspace workspace;
-    const size_t needed = network->engine->train_workspace(&network->shape, training, data->rows, team.n_threads);
-    int status = sigmax_workspace_allocate(&workspace, needed);
+    if (!count_memory(network, training, data->rows, team.n_threads, &needed)) return SIGMAX_TOO_LARGE;
+    int status = sigmax_workspace_within(&workspace, training->workspace, training->workspace_bytes, needed.bytes);
     if (status != SIGMAX_OK) return status;
-    chunk.workspace = workspace.start;
-    chunk.snapshot = malloc(bytes);
-    status = chunk.snapshot == NULL ? SIGMAX_OUT_OF_MEMORY : run_guarded(&chunk, progress, n_batches);
-    free(chunk.snapshot);
+    const struct chunk chunk = {
+        .network = network,
+        .parameters = parameters,
+        .data = data,
+        .training = training,
+        .workspace = workspace.start,
+        .snapshot = (char *)workspace.start + needed.engine_bytes,
+        .parameter_bytes = needed.parameter_bytes,
+        .state_bytes = needed.state_bytes,
+        .team = team,
+    };
+    status = run_guarded(&chunk, progress, n_batches);
     free(workspace.block);
     return status;
 }

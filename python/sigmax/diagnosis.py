@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 # neurons of the first layer sit where the sigmoid is flat, and learn slowly.
 _LARGE_X = 4.0
 _SAMPLE = 1000  # rows that are looked at
+_SAMPLE_ENTRIES = 1 << 16  # and entries of X, which should cost no more than a few batches
 # As shares of the cost of guessing: what a training on X of the right size has left behind. (The
 # digits, 30 neurons, 30 epochs: 0.01 with pixels up to 4, 0.18 with pixels up to 16.)
 _HIGH_AFTER_AN_EPOCH = 0.5
@@ -137,8 +138,8 @@ def _size_of_x(work: Assembly) -> tuple[float, float]:
     data = work.data
     if not isinstance(data, Examples):
         return 0.0, 0.0
-    first = slice(0, min(_SAMPLE, len(data)))
     rows = data.rows
+    first = slice(0, max(1, min(_SAMPLE, len(data), _SAMPLE_ENTRIES // max(1, rows.width))))
     if isinstance(rows, SparseRows):
         part: Any = rows.csr.take(first)
         assert isinstance(part, Csr)

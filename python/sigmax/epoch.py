@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from sigmax.options import FitOptions
     from sigmax.sources import Source
 
-_CHUNK_SECONDS = 0.05  # of work in one C call: Ctrl-C waits for it, and a call's cost is lost in it
+_CHUNK_SECONDS = 0.1  # of work in one C call: Ctrl-C waits for it, and a call's cost is lost in it
 _CHUNK_GROWTH = 8  # at most, from one chunk to the next: the first are too short to measure well
 _SEED_STEP = 0x9E3779B97F4A7C15  # 2^64 / golden ratio: seeds of dropout stay apart
 
@@ -129,6 +129,24 @@ def c_training(network: Network, options: FitOptions, moments: Array, seed: int)
             "state": pointer(moments) if moments.size else ffi.NULL,
         },
     )
+
+
+def lend_workspace(network: Network, step: CData, n_rows: int) -> Array | None:
+    """Give C memory to work in, and return it: fresh memory in each call costs time.
+
+    It must live as long as step is in use. Should memory be short, or the number of threads grow
+    meanwhile, each call sees to its own.
+    """
+    n_bytes = lib.sigmax_train_workspace(network._handle, step, n_rows)
+    try:
+        memory = np.empty(n_bytes, np.uint8)
+    except (
+        MemoryError,
+        ValueError,
+    ):  # NumPy's for more than there is, and more than can be counted
+        return None
+    step.workspace, step.workspace_bytes = pointer(memory), n_bytes
+    return memory
 
 
 def dropout_seed(network: Network, epochs_before: int) -> int:

@@ -19,6 +19,7 @@ from sigmax.epoch import (
     Standing,
     c_training,
     dropout_seed,
+    lend_workspace,
     new_moments,
     new_order,
     run_epoch,
@@ -32,6 +33,7 @@ from sigmax.state import TrainingState
 from sigmax.stopping import EarlyStopping
 
 if TYPE_CHECKING:
+    from sigmax._arrays import Array
     from sigmax.network import Network
 
 
@@ -52,6 +54,7 @@ class Run:
         self._marks = state.marks
         self.n_rows = work.source.n_rows if state.n_rows is None else state.n_rows
         self._order = new_order(options, work.source)
+        self._workspace: Array | None = None
         self._warned = False
         progress = ffi.new(
             "sigmax_progress *",
@@ -84,6 +87,7 @@ class Run:
         """Run the epochs that are left, by gradient descent of one kind or another."""
         seed = dropout_seed(self.network, self._epochs_before)
         step = c_training(self.network, self.options, self.moments, seed)
+        self._workspace = lend_workspace(self.network, step, self.n_rows or self.options.batch_size)
         pace = Pace()
         while not self.over:
             rate = self.rate(self.now.epoch)

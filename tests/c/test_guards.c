@@ -11,7 +11,7 @@
 #include "guarded_malloc.h"
 #include "reals.h"
 
-enum { MOST = 270000 }; /* reals of an array */
+enum { MOST = 270000, WORKSPACE_BYTES = 1 << 23 }; /* reals of an array; what may be lent to sigmax_train */
 
 /* One use of one network. */
 struct problem {
@@ -41,7 +41,8 @@ enum array {
     N_ARRAYS
 };
 
-static struct arena arenas[N_ARRAYS];
+static struct arena arenas[N_ARRAYS], lent;
+static size_t n_lent;
 
 struct laid_out {
     unsigned char *at[N_ARRAYS];
@@ -136,7 +137,7 @@ static uint64_t use(const struct problem *p, int placement, int n_threads)
         data.X = NULL;
         data.sparse = &sparse;
     }
-    const sigmax_training training = {
+    sigmax_training training = {
         .order = p->shuffled ? order : NULL,
         .batch_size = rows > 2 ? rows / 2 + 1 : 2, /* a full batch and a shorter one */
         .learning_rate = 0.01,
@@ -155,8 +156,20 @@ static uint64_t use(const struct problem *p, int placement, int n_threads)
         .weight_decay = 0.1,
         .state = n_state > 0 ? a.at[STATE] : NULL,
     };
+    const size_t workspace_bytes = sigmax_train_workspace(network, &training, rows);
+    unsigned char *workspace = NULL;
+    if (placement % 2 != 0 && workspace_bytes <= WORKSPACE_BYTES) { /* in turn the library's own, and one lent to it */
+        workspace = place(lent, workspace_bytes, 1, placement == 1 ? AT_END : AT_START);
+        poison(lent, workspace, workspace_bytes);
+        memset(workspace, 0xff, workspace_bytes); /* NaN */
+        training.workspace = workspace;
+        training.workspace_bytes = workspace_bytes;
+        n_lent++;
+    }
     sigmax_progress progress = {0};
     expect_ok(sigmax_train(network, w, &data, &training, &progress, SIZE_MAX), "train");
+    if (workspace != NULL)
+        CHECK(neighbourhood_is_untouched(lent, workspace, workspace_bytes), "wrote beside the workspace");
     CHECK(progress.position == rows, "position %zu", progress.position);
     sigmax_network_free(network);
 
@@ -213,6 +226,7 @@ int main(void)
 {
     static const size_t wide[] = {95, 96, 97, 127, 128, 129, 255, 256, 257};
     for (size_t i = 0; i < N_ARRAYS; i++) arenas[i] = new_arena(MOST * sizeof(double));
+    lent = new_arena(WORKSPACE_BYTES);
     find_tables();
     for (size_t t = 0; t < n_tables; t++) {
         const char *const name = tables[t].engine->instruction_set;
@@ -228,6 +242,7 @@ int main(void)
             check_width(tables[t].dtype, name, 10, wide[i] + 100); /* more than one block of inference */
         }
     }
+    CHECK(n_lent > 100, "only %zu workspaces were lent", n_lent);
     CHECK(guarded_mallocs > 1000, "only %zu blocks of the library's own were guarded", guarded_mallocs);
     return CHECK_DONE();
 }

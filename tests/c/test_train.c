@@ -119,6 +119,51 @@ static void test_chunks(int dtype, size_t chunk, int n_threads)
     end_small(&chunked);
 }
 
+/* A workspace lent to it changes nothing but where the work is done; one too small, or made for fewer threads, is left
+   alone. */
+static void test_lent_workspace(int dtype, int n_threads)
+{
+    struct small own, lent;
+    begin_small(&own, dtype);
+    begin_small(&lent, dtype);
+    const sigmax_data data = labelled(&own);
+    static double state[2][2 * N_PARAMETERS];
+    memset(state, 0, sizeof state);
+    sigmax_training training = {
+        .batch_size = 5, .learning_rate = 0.1, .optimizer = SIGMAX_ADAM, .beta1 = 0.5, .beta2 = 0.5, .epsilon = 1e-3};
+    CHECK(sigmax_train_workspace(NULL, &training, N_ROWS) == SIZE_MAX, "network NULL");
+    CHECK(sigmax_train_workspace(own.network, NULL, N_ROWS) == SIZE_MAX, "training NULL");
+    sigmax_set_num_threads(n_threads);
+    const size_t bytes = sigmax_train_workspace(own.network, &training, N_ROWS);
+    CHECK(bytes > 3 * N_PARAMETERS * (size_t)dtype && bytes < 1 << 20, "%zu bytes", bytes);
+    unsigned char *const block = malloc(bytes);
+    for (size_t missing = 0; missing <= 1; missing++) {
+        sigmax_progress expected = {0}, progress = {0};
+        memset(block, 0xaa, bytes);
+        training.state = state[0];
+        training.workspace = NULL;
+        CHECK(sigmax_train(own.network, own.parameters, &data, &training, &expected, 100) == SIGMAX_OK, "own");
+        training.state = state[1];
+        training.workspace = block;
+        training.workspace_bytes = bytes - missing;
+        CHECK(sigmax_train(lent.network, lent.parameters, &data, &training, &progress, 100) == SIGMAX_OK, "lent");
+        CHECK(same(progress.cost, expected.cost), "%.17g, expected %.17g", progress.cost, expected.cost);
+        CHECK(memcmp(own.parameters, lent.parameters, sizeof own.parameters) == 0, "other bits");
+        size_t written = 0;
+        for (size_t i = 0; i < bytes; i++) written += block[i] != 0xaa;
+        CHECK((written > 0) == (missing == 0), "%zu bytes of %zu were written, %zu missing", written, bytes, missing);
+    }
+    training.batch_size = 0;
+    CHECK(sigmax_train_workspace(own.network, &training, N_ROWS) == SIZE_MAX, "batch of 0");
+    training.batch_size = 5;
+    training.optimizer = 99;
+    CHECK(sigmax_train_workspace(own.network, &training, N_ROWS) == SIZE_MAX, "unknown optimiser");
+    sigmax_set_num_threads(0);
+    free(block);
+    end_small(&own);
+    end_small(&lent);
+}
+
 /* Layers wide enough for the pool, so that workers take part. */
 static void test_threads_on_wide_layers(int dtype)
 {
@@ -301,6 +346,7 @@ int main(void)
         for (size_t chunk = 1; chunk <= 7; chunk++) {
             for (int n_threads = 1; n_threads <= 3; n_threads++) test_chunks(dtypes[d], chunk, n_threads);
         }
+        for (int n_threads = 1; n_threads <= 2; n_threads++) test_lent_workspace(dtypes[d], n_threads);
         test_threads_on_wide_layers(dtypes[d]);
         for (size_t offending = 0; offending < 6; offending++) {
             for (size_t chunk = 1; chunk <= 7; chunk += 2) test_divergence(dtypes[d], offending, chunk);

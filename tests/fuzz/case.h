@@ -12,7 +12,7 @@ struct fuzz_case {
     sigmax_network *network;
     struct array parameters;
     size_t rows;
-    struct array X, labels, targets, sample_weight, order, row_start, columns, values, state;
+    struct array X, labels, targets, sample_weight, order, row_start, columns, values, state, workspace;
     double weight_sum;
     sigmax_sparse sparse;
     sigmax_data data;
@@ -218,12 +218,19 @@ static void make_training(struct input *in, struct fuzz_case *c)
         c->state = new_array(n_state, (size_t)c->dtype, c->shifted);
         t->state = c->state.at;
     }
+    const size_t workspace_bytes = sigmax_train_workspace(c->network, t, c->rows);
+    REQUIRE(workspace_bytes != SIZE_MAX || c->faults & 1u << SIGMAX_BAD_ARGUMENT, "workspace");
+    if (with & 128 && workspace_bytes != SIZE_MAX) {
+        c->workspace = new_array(workspace_bytes, 1, c->shifted);
+        t->workspace = c->workspace.at;
+        t->workspace_bytes = workspace_bytes;
+    }
 }
 
 static void end_case(struct fuzz_case *c)
 {
-    const struct array arrays[] = {c->parameters, c->X,         c->labels,  c->targets, c->sample_weight,
-                                   c->order,      c->row_start, c->columns, c->values,  c->state};
+    const struct array arrays[] = {c->parameters, c->X,       c->labels, c->targets, c->sample_weight, c->order,
+                                   c->row_start,  c->columns, c->values, c->state,   c->workspace};
     for (size_t i = 0; i < sizeof arrays / sizeof arrays[0]; i++) let_go(arrays[i]);
     sigmax_network_free(c->network);
 }
