@@ -6,6 +6,7 @@
 #include "real.h"
 
 #include "activation.h"
+#include "softmax.h"
 #include "finite.h"
 #include "matmul.h"
 #include "forward.h"

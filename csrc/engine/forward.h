@@ -13,10 +13,10 @@
 #define SIGMAX_ENGINE_FORWARD_H
 
 #include "../engine.h"
-#include "activation.h"
 #include "dropout.h"
 #include "matmul.h"
 #include "real.h"
+#include "softmax.h"
 
 /* Where layer l = 1 ... L lies within an array of one real per neuron and row. */
 static inline size_t layer_at(const struct sigmax_shape *shape, size_t l, size_t rows)
@@ -49,29 +49,6 @@ static void forward(const struct sigmax_shape *shape, const real *parameters, co
     softmax(a_L, a_L, rows, shape->sizes[shape->n_layers]);
 }
 
-/* The position of the first largest of a (k). */
-static inline size_t first_largest(const real *a, size_t k)
-{
-    size_t best = 0;
-    for (size_t i = 1; i < k; i++) {
-        if (a[i] > a[best]) best = i;
-    }
-    return best;
-}
-
-/* first_largest(a, k) == i, of numbers >= 0, without a chain of comparisons that wait for each other, and without a loop
-   whose length is known to no branch prediction. */
-static inline size_t is_first_largest(const real *a, size_t k, size_t i)
-{
-    const real at_i = a[i];
-    real_int exceeded = 0;
-    for (real_int j = 0; j < (real_int)k; j++) {
-        const real before = j < (real_int)i ? a[j] : -1; /* a tie goes to the first */
-        exceeded |= (a[j] > at_i) | (before == at_i);
-    }
-    return !exceeded;
-}
-
 /* What is known of the rows beside their inputs, all of it NULL when nothing is. y is given as targets (rows, n_L), or,
    where that is NULL, as the 1 at the label; the class of a row as labels (rows), or, where that is NULL, as the first
    largest target; and how much a row counts as sample_weight (rows), NULL standing for 1. */
@@ -95,17 +72,17 @@ static inline struct truth truth_from(struct truth y, size_t row, size_t k)
 /*
  * z_L (rows, k) becomes a_L in place. Adds to *cost the rows' C_x = -sum_i y_i ln a_i, taken from z, in their order,
  * and to *n_correct the number of rows whose first largest output is their class, both times the rows' weights.
- * row_cost (rows) is scratch.
+ * results (rows) is scratch.
  */
-static void output_layer(real *z, struct truth y, size_t rows, size_t k, double *row_cost, double *cost,
+static void output_layer(real *z, struct truth y, size_t rows, size_t k, struct row_result *results, double *cost,
                          double *n_correct)
 {
-    softmax_and_cost(z, z, y.targets != NULL ? NULL : y.labels, y.targets, row_cost, rows, k);
+    softmax_and_cost(z, z, y.targets != NULL ? NULL : y.labels, y.targets, results, rows, k);
     for (size_t r = 0; r < rows; r++) {
         const size_t label = y.labels != NULL ? (size_t)y.labels[r] : first_largest(y.targets + r * k, k);
         const double s = y.sample_weight != NULL ? y.sample_weight[r] : 1;
-        *cost += s * row_cost[r];
-        *n_correct += is_first_largest(z + r * k, k, label) ? s : 0;
+        *cost += s * results[r].cost;
+        *n_correct += s * (results[r].largest == label);
     }
 }
 

@@ -18,7 +18,7 @@ enum { INFERENCE_ROWS = 96 };
 /* One worker's memory. */
 struct inference_memory {
     real *activations;
-    double *row_cost;
+    struct row_result *results;
     void *scratch;
 };
 
@@ -49,7 +49,7 @@ static size_t inference_memory(struct inference_memory *memory, const struct sig
     const size_t block = smaller(rows, INFERENCE_ROWS);
     struct cutter cutter = {start, 0};
     memory->activations = cut(&cutter, block, shape->n_neurons * sizeof(real));
-    memory->row_cost = cut(&cutter, block, sizeof(double));
+    memory->results = cut(&cutter, block, sizeof(struct row_result));
     memory->scratch = cut(&cutter, network_scratch(shape, block, 1), 1);
     return cutter.used;
 }
@@ -101,7 +101,7 @@ static void infer_block(void *context, size_t index, size_t worker)
     if (job->y.labels != NULL || job->y.targets != NULL) {
         job->block_cost[index] = 0;
         job->block_correct[index] = 0;
-        output_layer(a_L, truth_from(job->y, first, k), rows, k, memory.row_cost, &job->block_cost[index],
+        output_layer(a_L, truth_from(job->y, first, k), rows, k, memory.results, &job->block_cost[index],
                      &job->block_correct[index]);
     } else {
         softmax(a_L, a_L, rows, k);

@@ -28,7 +28,8 @@ static size_t product_scratch(size_t rows, size_t n_in, size_t n_out, size_t n_t
 {
     const double limit = (double)(SIZE_MAX / 4);
     const double forward = (double)whole_vectors(forward_block(rows, n_in)) * (double)whole_vectors(n_in);
-    const double delta = (double)smaller(n_threads, count_of(n_in, COLS)) * (double)n_out * COLS;
+    const double delta = (double)smaller(n_threads, count_of(n_in, DELTA_PANELS * COLS)) * (double)n_out
+                         * (double)smaller(whole_vectors(n_in), DELTA_PANELS * COLS);
     const double gradient
         = (double)gradient_block(rows, n_in) * ((double)whole_vectors(n_in) + (double)count_of(n_out, ROWS) * ROWS);
     const double most = forward > delta ? forward : delta;

@@ -10,7 +10,7 @@
 struct delta_job {
     const real *delta, *w, *a;
     real q;
-    real *out, *panels; /* one panel per worker */
+    real *out, *panels; /* DELTA_PANELS panels per worker */
     size_t rows, n_in, n_out;
 };
 
@@ -60,21 +60,25 @@ static INLINE void delta_tile(int height, int width, const struct delta_job *job
     }
 }
 
-/* Task: one panel of inputs, all examples. */
-static void delta_panel(void *context, size_t index, size_t worker)
+/* Task: DELTA_PANELS panels of inputs, all examples; a few examples meet all the panels while they are in the nearest
+   cache. */
+static void delta_panels(void *context, size_t index, size_t worker)
 {
     const struct delta_job *const job = context;
-    const size_t col = index * COLS, cols = smaller(job->n_in - col, COLS);
-    const real *b = job->w + col;
-    size_t b_p = job->n_in;
-    if (job->rows >= PACK_ROWS || cols % LANES != 0) {
-        real *const panel = job->panels + worker * job->n_out * COLS;
-        pack_panel(b, b_p, job->n_out, cols, panel);
-        b = panel;
-        b_p = whole_vectors(cols);
-    }
-    for (size_t row = 0, done; row < job->rows; row += done) {
-        WITH_CONSTANT_SIZE(delta_tile, done, job->rows - row, cols, job, row, col, cols, b, b_p);
+    const size_t n_in = job->n_in, n_out = job->n_out;
+    const size_t first = index * DELTA_PANELS * COLS, end = smaller(first + DELTA_PANELS * COLS, n_in);
+    real *const panels = job->panels + worker * n_out * smaller(whole_vectors(n_in), DELTA_PANELS * COLS);
+    /* the inputs that are packed: all of them, or the last, where they fill no vector */
+    const size_t packed = job->rows >= PACK_ROWS ? first : end % LANES == 0 ? end : end / COLS * COLS;
+    pack_panels(job->w + packed, n_in, 0, n_out, n_out, end - packed, panels);
+    for (size_t row = 0, height; row < job->rows; row += height) {
+        height = tile_height(job->rows - row);
+        for (size_t col = first; col < end; col += COLS) {
+            const size_t cols = smaller(end - col, COLS);
+            const real *const b = col < packed ? job->w + col : panels + (col - packed) * n_out;
+            const size_t b_p = col < packed ? n_in : whole_vectors(cols);
+            WITH_CONSTANT_SIZE(delta_tile, height, cols, job, row, col, cols, b, b_p);
+        }
     }
 }
 
@@ -83,7 +87,8 @@ static void matmul_delta(const real *delta, const real *w, const real *a, real q
                          size_t n_out, void *scratch, const struct sigmax_team *team)
 {
     struct delta_job job = {delta, w, a, q, out, scratch, rows, n_in, n_out};
-    run_tasks(team, (double)rows * (double)n_in * (double)n_out, count_of(n_in, COLS), delta_panel, &job);
+    run_tasks(team, (double)rows * (double)n_in * (double)n_out, count_of(n_in, DELTA_PANELS * COLS), delta_panels,
+              &job);
 }
 
 #endif

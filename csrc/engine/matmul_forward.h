@@ -106,8 +106,9 @@ static void forward_panels(void *context, size_t index, size_t worker)
     (void)worker;
     for (size_t row = 0; row < job->rows; row += COLS) {
         const size_t cols = smaller(job->rows - row, COLS);
-        for (size_t neuron = index * ROWS, done; neuron < end; neuron += done) {
-            WITH_CONSTANT_SIZE(forward_tile, done, end - neuron, cols, job, neuron, row, cols);
+        for (size_t neuron = index * ROWS, height; neuron < end; neuron += height) {
+            height = tile_height(end - neuron);
+            WITH_CONSTANT_SIZE(forward_tile, height, cols, job, neuron, row, cols);
         }
     }
 }

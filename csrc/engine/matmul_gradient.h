@@ -86,10 +86,10 @@ static void gradient_rows(void *context, size_t index, size_t worker)
             b = job->packed ? job->a_panels + col * job->rows : job->a_panels;
             b_p = whole_vectors(cols);
         }
-        for (size_t neuron = first, done; neuron < end; neuron += done) {
+        for (size_t neuron = first, height; neuron < end; neuron += height) {
             const real *const d = job->delta_panels + first * job->rows + (neuron - first);
-            const size_t left = smaller(end - neuron, job->packed ? ROWS : SHALLOW_ROWS);
-            WITH_CONSTANT_SIZE(gradient_tile, done, left, cols, job, neuron, col, cols, d, b, b_p);
+            height = tile_height(smaller(end - neuron, job->packed ? ROWS : SHALLOW_ROWS));
+            WITH_CONSTANT_SIZE(gradient_tile, height, cols, job, neuron, col, cols, d, b, b_p);
         }
     }
 }
@@ -97,9 +97,9 @@ static void gradient_rows(void *context, size_t index, size_t worker)
 static void pack_gradient_inputs(void *context, size_t index, size_t worker)
 {
     const struct gradient_job *const job = context;
-    const size_t col = index * COLS;
+    const size_t first = index * PACK_ROWS, end = smaller(first + PACK_ROWS, job->rows);
     (void)worker;
-    pack_panel(job->a + col, job->n_in, job->rows, smaller(job->n_in - col, COLS), job->a_panels + col * job->rows);
+    pack_panels(job->a, job->n_in, first, end, job->rows, job->n_in, job->a_panels);
 }
 
 /* panel[p][i] = scale delta[p][i] for i < height, a constant where inlined. */
@@ -154,7 +154,7 @@ static void matmul_gradient(const real *delta, const real *a, struct blend blend
         const double work = (double)job.rows * (double)n_in * (double)n_out;
         const size_t whole = n_in / COLS * COLS;
         if (job.packed) {
-            run_tasks(team, work, count_of(n_in, COLS), pack_gradient_inputs, &job);
+            run_tasks(team, work, count_of(job.rows, PACK_ROWS), pack_gradient_inputs, &job);
         } else if (n_in % LANES != 0) {
             pack_panel(job.a + whole, n_in, job.rows, n_in - whole, job.a_panels);
         }

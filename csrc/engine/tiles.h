@@ -44,6 +44,9 @@ enum { DOT_ROWS = 5, DOT_FEW = REGISTERS == 32 ? 4 : 2, DOT_NEURONS = 8, DOT_SUM
 /* Packing a matrix into panels pays from this many rows on. */
 enum { PACK_ROWS = 32 };
 
+/* Rows that are packed at once, see pack_panels; and panels of W that BP2 packs together. */
+enum { PACK_AT_ONCE = 16, DELTA_PANELS = 2 };
+
 /* Bytes of packed panels that a product works on at a time, so that they stay in the second-level cache. */
 enum { PANEL_BYTES = 512 * 1024 };
 

@@ -15,7 +15,7 @@
 
 /* The memory of one pass whose activations and deltas are the caller's. */
 struct pass_memory {
-    double *row_cost;
+    struct row_result *results;
     void *scratch;
 };
 
@@ -23,7 +23,7 @@ static size_t pass_memory(struct pass_memory *memory, const struct sigmax_shape 
                           void *start)
 {
     struct cutter cutter = {start, 0};
-    memory->row_cost = cut(&cutter, rows, sizeof(double));
+    memory->results = cut(&cutter, rows, sizeof(struct row_result));
     memory->scratch = cut(&cutter, network_scratch(shape, rows, n_threads), 1);
     return cutter.used;
 }
@@ -36,10 +36,10 @@ static size_t backprop_workspace(const struct sigmax_shape *shape, size_t rows, 
 
 /* Output layer and BP1 of a batch whose z_L stands in activations; adds to *cost and *n_correct. */
 static void output_error(const struct sigmax_shape *shape, struct truth y, size_t rows, real *activations, real *deltas,
-                         double *row_cost, double *cost, double *n_correct)
+                         struct row_result *results, double *cost, double *n_correct)
 {
     const size_t k = shape->sizes[shape->n_layers], at = layer_at(shape, shape->n_layers, rows);
-    output_layer(activations + at, y, rows, k, row_cost, cost, n_correct);
+    output_layer(activations + at, y, rows, k, results, cost, n_correct);
     if (y.targets != NULL) {
         bp1_targets(activations + at, y.targets, deltas + at, rows, k);
     } else {
@@ -66,7 +66,7 @@ static void backprop(const struct sigmax_shape *shape, const real *parameters, c
     struct pass_memory memory;
     pass_memory(&memory, shape, data->rows, team->n_threads, workspace);
     forward_to_z(shape, parameters, data->X, data->rows, activations, without_dropout, memory.scratch, team);
-    output_error(shape, y, data->rows, activations, deltas, memory.row_cost, &sum, &n_correct);
+    output_error(shape, y, data->rows, activations, deltas, memory.results, &sum, &n_correct);
     backward(shape, parameters, data->X, data->rows, activations, 1, deltas, mean, mean, gradient, memory.scratch,
              team);
     *cost = sum / (double)data->rows;
@@ -80,7 +80,7 @@ struct train_memory {
     real *activations, *deltas;
     real *gradient;  /* (n_parameters), NULL where the update is fused into BP3 and BP4 */
     double *squares; /* scratch of the update, likewise */
-    double *row_cost;
+    struct row_result *results;
     void *scratch;
 };
 
@@ -93,7 +93,7 @@ static size_t train_memory(struct train_memory *memory, const struct sigmax_shap
     memory->deltas = cut(&cutter, rows, shape->n_neurons * sizeof(real));
     memory->gradient = fused ? NULL : cut(&cutter, shape->n_parameters, sizeof(real));
     memory->squares = fused ? NULL : cut(&cutter, update_blocks(shape->n_parameters), sizeof(double));
-    memory->row_cost = cut(&cutter, rows, sizeof(double));
+    memory->results = cut(&cutter, rows, sizeof(struct row_result));
     memory->scratch = cut(&cutter, network_scratch(shape, rows, n_threads), 1);
     return cutter.used;
 }
@@ -137,7 +137,7 @@ static void train_batches(const struct sigmax_shape *shape, real *parameters, co
         const struct batch batch = gather(shape, data, training, progress->position, m, &memory.batch);
         const struct dropout dropout = {training->dropout, training->seed, progress->step};
         forward_to_z(shape, parameters, batch.X, m, memory.activations, dropout, memory.scratch, team);
-        output_error(shape, batch.y, m, memory.activations, memory.deltas, memory.row_cost, &progress->cost,
+        output_error(shape, batch.y, m, memory.activations, memory.deltas, memory.results, &progress->cost,
                      &progress->n_correct);
         learn(shape, parameters, training, &batch, progress->step, &memory, team);
         progress->position += m;

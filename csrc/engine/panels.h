@@ -1,0 +1,108 @@
+/*
+ * Panels: a matrix copied for the lanes of a tile. A panel is b for COLS neighbouring j, laid out (p, j) without gaps and
+ * filled up with zeros to whole vectors; b is the matrix itself, or its transpose.
+ */
+#ifndef SIGMAX_ENGINE_PANELS_H
+#define SIGMAX_ENGINE_PANELS_H
+
+#include "real.h"
+#include "tiles.h"
+
+static inline size_t whole_vectors(size_t n)
+{
+    return (n + LANES - 1) / LANES * LANES;
+}
+
+static inline size_t count_of(size_t n, size_t size)
+{
+    return n / size + (n % size != 0);
+}
+
+/* panel[p][j] = b[p * b_p + j] for p < depth and j < cols <= COLS, 0 up to whole vectors. */
+static void pack_panel(const real *restrict b, size_t b_p, size_t depth, size_t cols, real *restrict panel)
+{
+    if (cols == COLS) {
+        for (size_t p = 0; p < depth; p++) {
+            LANEWISE
+            for (size_t j = 0; j < COLS; j++) panel[p * COLS + j] = b[p * b_p + j];
+        }
+        return;
+    }
+    const size_t width = whole_vectors(cols);
+    for (size_t p = 0; p < depth; p++) {
+        for (size_t j = 0; j < width; j++) panel[p * width + j] = j < cols ? b[p * b_p + j] : 0;
+    }
+}
+
+/*
+ * The same for any number of cols, panel after panel, of `depth` rows each, of which those from first to end are
+ * written. A few rows at a time pass through all panels: memory is read fastest along the rows.
+ */
+static void pack_panels(const real *b, size_t b_p, size_t first, size_t end, size_t depth, size_t cols, real *panels)
+{
+    for (size_t p = first, rows; p < end; p += rows) {
+        rows = smaller(end - p, PACK_AT_ONCE);
+        for (size_t col = 0; col < cols; col += COLS) {
+            const size_t left = smaller(cols - col, COLS);
+            pack_panel(b + p * b_p + col, b_p, rows, left, panels + col * depth + p * whole_vectors(left));
+        }
+    }
+}
+
+/*
+ * A riffle of n = rows * LANES cards: out[2i] = in[i], out[2i + 1] = in[i + n/2]. It moves the highest bit of every
+ * index to the lowest place, so log2(rows) of them transpose a matrix of that many rows in vector operations alone. rows
+ * is even, a constant where inlined; the rows of in are in_row apart, those of out out_row.
+ */
+static INLINE void riffle(size_t rows, const real *restrict in, size_t in_row, real *restrict out, size_t out_row)
+{
+    UNROLLED
+    for (size_t row = 0; row < rows / 2; row++) {
+        const real *const high = in + row * in_row, *const low = in + (row + rows / 2) * in_row;
+        real *const even = out + 2 * row * out_row, *const odd = even + out_row;
+        LANEWISE
+        for (size_t i = 0; i < LANES / 2; i++) {
+            even[2 * i] = high[i];
+            even[2 * i + 1] = low[i];
+        }
+        LANEWISE
+        for (size_t i = 0; i < LANES / 2; i++) {
+            odd[2 * i] = high[i + LANES / 2];
+            odd[2 * i + 1] = low[i + LANES / 2];
+        }
+    }
+}
+
+/* panel[p][j] = a[j * a_j + p] for p and j < LANES; rows of the panel are width apart. */
+static void transpose_block(const real *restrict a, size_t a_j, real *restrict panel, size_t width)
+{
+    real once[LANES * LANES], twice[LANES * LANES], thrice[LANES * LANES];
+    riffle(LANES, a, a_j, LANES == 2 ? panel : once, LANES == 2 ? width : LANES);
+    if (LANES >= 4) riffle(LANES, once, LANES, LANES == 4 ? panel : twice, LANES == 4 ? width : LANES);
+    if (LANES >= 8) riffle(LANES, twice, LANES, LANES == 8 ? panel : thrice, LANES == 8 ? width : LANES);
+    if (LANES >= 16) riffle(LANES, thrice, LANES, panel, width);
+}
+
+/* The same at the edges, for p < depth and j < cols; 0 for the other j. */
+static void transpose_edge(const real *restrict a, size_t a_j, size_t depth, size_t cols, real *restrict panel,
+                           size_t width)
+{
+    for (size_t p = 0; p < depth; p++) {
+        for (size_t j = 0; j < LANES; j++) panel[p * width + j] = j < cols ? a[j * a_j + p] : 0;
+    }
+}
+
+/* panel[p][j] = a[j * a_j + p] for j < cols <= COLS, 0 up to whole vectors. */
+static void pack_transposed(const real *a, size_t a_j, size_t depth, size_t cols, real *panel)
+{
+    const size_t width = whole_vectors(cols);
+    for (size_t j = 0; j < cols; j += LANES) {
+        const size_t left = smaller(cols - j, LANES), whole = left == LANES ? depth / LANES * LANES : 0;
+        for (size_t p = 0; p < whole; p += LANES) {
+            transpose_block(a + j * a_j + p, a_j, panel + p * width + j, width);
+        }
+        transpose_edge(a + j * a_j + whole, a_j, depth - whole, left, panel + whole * width + j, width);
+    }
+}
+
+#endif
