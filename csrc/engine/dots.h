@@ -92,7 +92,8 @@ static void dot_tile(size_t n_rows, size_t n_neurons, dot_function *dot, const r
                      real *z, size_t n_in, size_t n_out)
 {
     const size_t whole = n_in / LANES * LANES;
-    real sum[DOT_SUMS][LANES], total[DOT_SUMS];
+    LINE_ALIGNED real sum[DOT_SUMS][LANES];
+    real total[DOT_SUMS];
     dot(n_in / LANES, a, n_in, w, n_in, sum);
     if (whole < n_in) { /* the last inputs, as vectors filled up with zeros */
         real last_a[DOT_ROWS][LANES] = {{0}}, last_w[LANES] = {0};

@@ -1,6 +1,9 @@
 /*
  * Inference over many rows: in blocks whose activations stay in the cache, one block a task, so that memory is bounded
  * and every thread works by itself.
+ *
+ * For many blocks the weights are packed once, transposed, as panels whose lanes are neurons. The inputs are then read
+ * where they lie, and come from memory while the first tiles of each block are at work.
  */
 #ifndef SIGMAX_ENGINE_INFERENCE_H
 #define SIGMAX_ENGINE_INFERENCE_H
@@ -14,6 +17,9 @@
 
 /* Rows of a block: enough to use each weight many times, few enough for their activations to stay in the cache. */
 enum { INFERENCE_ROWS = 96 };
+
+/* From so many rows on the weights are packed, unless that fills more than MOST_FILLING / 8 of the lanes in vain. */
+enum { PACKED_ROWS = 4 * INFERENCE_ROWS, MOST_FILLING = 2 };
 
 /* One worker's memory. */
 struct inference_memory {
@@ -31,6 +37,7 @@ struct inference {
     real *probabilities;
     int64_t *labels;
     struct sigmax_team alone; /* a block is one thread's */
+    real *packed;             /* W_1^T, W_2^T, ... as panels, or NULL */
     char *worker_memory;
     size_t worker_bytes;
     size_t *block_finite; /* whether the block's inputs are */
@@ -54,6 +61,17 @@ static size_t inference_memory(struct inference_memory *memory, const struct sig
     return cutter.used;
 }
 
+/* Reals of all weights as panels, or 0 where they are not packed. */
+static size_t packed_weights(const struct sigmax_shape *shape, size_t rows)
+{
+    const double most = (double)shape->n_weights * (8 + MOST_FILLING) / 8;
+    double reals = 0;
+    for (size_t l = 1; l <= shape->n_layers; l++) {
+        reals += (double)shape->sizes[l - 1] * (double)whole_vectors(shape->sizes[l]);
+    }
+    return rows >= PACKED_ROWS && reals <= most ? (size_t)reals : 0;
+}
+
 static size_t inference_workspace(const struct sigmax_shape *shape, size_t rows, size_t n_threads)
 {
     struct inference_memory memory;
@@ -64,7 +82,53 @@ static size_t inference_workspace(const struct sigmax_shape *shape, size_t rows,
     cut(&cutter, blocks, sizeof(size_t));
     cut(&cutter, blocks, sizeof(double));
     cut(&cutter, blocks, sizeof(double));
+    cut(&cutter, packed_weights(shape, rows), sizeof(real));
     return cutter.used;
+}
+
+struct packing {
+    const real *w;
+    real *panels;
+    size_t n_in, n_out;
+};
+
+/* Task: COLS neurons. */
+static void pack_neurons(void *context, size_t index, size_t worker)
+{
+    const struct packing *const job = context;
+    const size_t neuron = index * COLS, cols = smaller(job->n_out - neuron, COLS);
+    (void)worker;
+    pack_transposed(job->w + neuron * job->n_in, job->n_in, job->n_in, cols, job->panels + neuron * job->n_in);
+}
+
+static void pack_weights(const struct sigmax_shape *shape, const real *parameters, real *packed,
+                         const struct sigmax_team *team)
+{
+    for (size_t l = 1; l <= shape->n_layers; l++) {
+        const size_t n_in = shape->sizes[l - 1], n_out = shape->sizes[l];
+        struct packing job = {parameters + shape->weight_offset[l], packed, n_in, n_out};
+        run_tasks(team, (double)n_in * (double)n_out, count_of(n_out, COLS), pack_neurons, &job);
+        packed += n_in * whole_vectors(n_out);
+    }
+}
+
+/* As forward_to_z, with packed weights: the same sums in the same order. */
+static void forward_packed(const struct sigmax_shape *shape, const real *parameters, const real *packed, const real *X,
+                           size_t rows, real *activations)
+{
+    const real *a = X;
+    for (size_t l = 1; l <= shape->n_layers; l++) {
+        const size_t n_in = shape->sizes[l - 1], n_out = shape->sizes[l];
+        const real *const b = parameters + shape->bias_offset[l];
+        real *const a_l = activations + layer_at(shape, l, rows);
+        matmul_packed(a, packed, a_l, rows, n_in, n_out);
+        for (size_t r = 0; r < rows; r++) {
+            for (size_t j = 0; j < n_out; j++) a_l[r * n_out + j] += b[j];
+        }
+        if (l < shape->n_layers) sigmoids(a_l, a_l, rows * n_out);
+        packed += n_in * whole_vectors(n_out);
+        a = a_l;
+    }
 }
 
 /*
@@ -93,9 +157,13 @@ static void infer_block(void *context, size_t index, size_t worker)
     const real *const X = job->X + first * shape->sizes[0];
     struct inference_memory memory;
     inference_memory(&memory, shape, job->rows, job->worker_memory + worker * job->worker_bytes);
+    if (job->packed != NULL) {
+        forward_packed(shape, job->parameters, job->packed, X, rows, memory.activations);
+    } else {
+        forward_to_z(shape, job->parameters, X, rows, memory.activations, without_dropout, memory.scratch, &job->alone);
+    }
     job->block_finite[index] = first_non_finite(X, rows * shape->sizes[0]) == rows * shape->sizes[0];
     if (!job->block_finite[index]) return;
-    forward_to_z(shape, job->parameters, X, rows, memory.activations, without_dropout, memory.scratch, &job->alone);
     real *const a_L = memory.activations + layer_at(shape, shape->n_layers, rows);
     if (job->temperature != 1) cool(a_L, job->temperature, rows, k);
     if (job->y.labels != NULL || job->y.targets != NULL) {
@@ -136,6 +204,11 @@ static int infer(const struct sigmax_shape *shape, const real *parameters, doubl
     job.block_finite = cut(&cutter, blocks, sizeof(size_t));
     job.block_cost = cut(&cutter, blocks, sizeof(double));
     job.block_correct = cut(&cutter, blocks, sizeof(double));
+    const size_t packed = packed_weights(shape, data->rows);
+    if (packed > 0) {
+        job.packed = cut(&cutter, packed, sizeof(real));
+        pack_weights(shape, parameters, job.packed, team);
+    }
     team->parallel(n_threads, blocks, infer_block, &job);
     for (size_t i = 0; i < blocks; i++) {
         if (!job.block_finite[i]) return 0;

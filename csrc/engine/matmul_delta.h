@@ -14,54 +14,56 @@ struct delta_job {
     size_t rows, n_in, n_out;
 };
 
-/* out[i][j] = sum[i][j] a[i][j] (1 - q a[i][j]) for j < cols <= width, or sum[i][j] where a is NULL. */
-static INLINE void store_delta(int height, int width, size_t cols, real sum[ROWS][COLS], const real *restrict a, real q,
-                               real *restrict out, size_t n_in)
+/* out[j] = sum[j] a[j] (1 - q a[j]) for j < n, or sum[j] where a is NULL; n is a constant where that pays. */
+static INLINE void store_delta(size_t n, const real *restrict sum, const real *restrict a, real q, real *restrict out)
 {
-    UNROLLED
-    for (int i = 0; i < height; i++) {
+    if (a != NULL) {
         LANEWISE
-        for (int j = 0; j < width; j++) {
-            const size_t at = (size_t)i * n_in + (size_t)j;
-            if ((size_t)j < cols) out[at] = a == NULL ? sum[i][j] + 0 : sum[i][j] * (a[at] * (1 - q * a[at]));
+        for (size_t j = 0; j < n; j++) out[j] = sum[j] * (a[j] * (1 - q * a[j]));
+    } else {
+        LANEWISE
+        for (size_t j = 0; j < n; j++) out[j] = sum[j] + 0;
+    }
+}
+
+/* height examples by the inputs of one panel b: out = sum, times a (1 - q a) unless a is NULL. */
+static void delta_tile(const struct delta_job *job, size_t height, size_t row, size_t col, size_t cols, const real *b,
+                       size_t b_p)
+{
+    const size_t n_in = job->n_in, n_out = job->n_out;
+    LINE_ALIGNED real sum[ROWS][COLS];
+    tile_of(height, cols)(n_out, job->delta + row * n_out, n_out, 1, b, b_p, sum);
+    for (size_t i = 0; i < height; i++) {
+        const size_t at = (row + i) * n_in + col;
+        for (size_t j = 0, n; j < cols; j += n) {
+            const real *const a = job->a != NULL ? job->a + at + j : NULL;
+            n = smaller(cols - j, LANES);
+            if (n == LANES) {
+                store_delta(LANES, sum[i] + j, a, job->q, job->out + at + j);
+            } else {
+                store_delta(n, sum[i] + j, a, job->q, job->out + at + j);
+            }
         }
     }
 }
 
-/* The same for the last inputs, where they fill no vector. */
-static NOINLINE void store_delta_edge(int height, size_t cols, real sum[ROWS][COLS], const real *a, real q, real *out,
-                                      size_t n_in)
+/* All examples by the inputs first ... end - 1, those from `packed` on out of panels; a few examples meet all of these
+   inputs while they are in the nearest cache. */
+static void delta_tiles(const struct delta_job *job, size_t first, size_t end, size_t packed, const real *panels)
 {
-    for (int i = 0; i < height; i++) {
-        const size_t at = (size_t)i * n_in;
-        store_delta(1, COLS, cols, sum + i, a == NULL ? NULL : a + at, q, out + at, n_in);
+    const size_t n_in = job->n_in, n_out = job->n_out;
+    for (size_t row = 0, height; row < job->rows; row += height) {
+        height = tile_height(job->rows - row);
+        for (size_t col = first; col < end; col += COLS) {
+            const size_t cols = smaller(end - col, COLS);
+            const real *const b = col < packed ? job->w + col : panels + (col - packed) * n_out;
+            const size_t b_p = col < packed ? n_in : whole_vectors(cols);
+            delta_tile(job, height, row, col, cols, b, b_p);
+        }
     }
 }
 
-/* height examples by the inputs of one panel b. */
-static INLINE void delta_tile(int height, int width, const struct delta_job *job, size_t row, size_t col, size_t cols,
-                              const real *b, size_t b_p)
-{
-    const size_t n_in = job->n_in, n_out = job->n_out, at = row * n_in + col;
-    const real *const a = job->a == NULL ? NULL : job->a + at;
-    real *const out = job->out + at;
-    if (cols == (size_t)width && a != NULL) {
-        real sum[ROWS][COLS];
-        tile(height, width, n_out, job->delta + row * n_out, n_out, 1, b, b_p, sum);
-        store_delta(height, width, (size_t)width, sum, a, job->q, out, n_in);
-    } else if (cols == (size_t)width) {
-        real sum[ROWS][COLS];
-        tile(height, width, n_out, job->delta + row * n_out, n_out, 1, b, b_p, sum);
-        store_delta(height, width, (size_t)width, sum, NULL, 1, out, n_in);
-    } else {
-        real sum[ROWS][COLS];
-        tile(height, width, n_out, job->delta + row * n_out, n_out, 1, b, b_p, sum);
-        store_delta_edge(height, cols, sum, a, job->q, out, n_in);
-    }
-}
-
-/* Task: DELTA_PANELS panels of inputs, all examples; a few examples meet all the panels while they are in the nearest
-   cache. */
+/* Task: DELTA_PANELS panels of inputs, all examples. */
 static void delta_panels(void *context, size_t index, size_t worker)
 {
     const struct delta_job *const job = context;
@@ -71,15 +73,7 @@ static void delta_panels(void *context, size_t index, size_t worker)
     /* the inputs that are packed: all of them, or the last, where they fill no vector */
     const size_t packed = job->rows >= PACK_ROWS ? first : end % LANES == 0 ? end : end / COLS * COLS;
     pack_panels(job->w + packed, n_in, 0, n_out, n_out, end - packed, panels);
-    for (size_t row = 0, height; row < job->rows; row += height) {
-        height = tile_height(job->rows - row);
-        for (size_t col = first; col < end; col += COLS) {
-            const size_t cols = smaller(end - col, COLS);
-            const real *const b = col < packed ? job->w + col : panels + (col - packed) * n_out;
-            const size_t b_p = col < packed ? n_in : whole_vectors(cols);
-            WITH_CONSTANT_SIZE(delta_tile, height, cols, job, row, col, cols, b, b_p);
-        }
-    }
+    delta_tiles(job, first, end, packed, panels);
 }
 
 /* out (rows, n_in) = delta (rows, n_out) w, w (n_out, n_in); times a (1 - q a), a (rows, n_in), unless a is NULL. */
@@ -89,6 +83,17 @@ static void matmul_delta(const real *delta, const real *w, const real *a, real q
     struct delta_job job = {delta, w, a, q, out, scratch, rows, n_in, n_out};
     run_tasks(team, (double)rows * (double)n_in * (double)n_out, count_of(n_in, DELTA_PANELS * COLS), delta_panels,
               &job);
+}
+
+/* out (rows, cols) = a (rows, depth) b, of a matrix b (depth, cols) that was packed before: the same tiles, without
+   anything to pack. */
+static void matmul_packed(const real *a, const real *panels, real *out, size_t rows, size_t depth, size_t cols)
+{
+    const struct delta_job job = {a, NULL, NULL, 1, out, NULL, rows, cols, depth};
+    const size_t fit = PANEL_BYTES / sizeof(real) / depth / COLS, group = (fit > 0 ? fit : 1) * COLS;
+    for (size_t first = 0; first < cols; first += group) {
+        delta_tiles(&job, first, smaller(first + group, cols), first, panels + first * depth);
+    }
 }
 
 #endif

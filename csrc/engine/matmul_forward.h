@@ -42,8 +42,8 @@ static void forward_dots(void *context, size_t index, size_t worker)
     }
 }
 
-/* z[j][i] = sum[i][j] for i < height <= 8, a power of two and constant where inlined, and j < cols. sum (height, width),
-   width whole vectors; the rows of z are n_out apart. */
+/* z[j][i] = sum[i][j] for i < height <= 8, a power of two and constant where inlined, and j < cols. The rows of sum are
+   width apart, those of z n_out. */
 static INLINE void store_transposed(int height, const real *sum, size_t width, size_t cols, real *restrict z,
                                     size_t n_out)
 {
@@ -63,39 +63,34 @@ static INLINE void store_transposed(int height, const real *sum, size_t width, s
     }
 }
 
-/* The same behind the tiles, once for each height and not in each of them. sum becomes sigmoid(sum) where hidden. */
-static NOINLINE void store_forward(int height, size_t width, size_t cols, int hidden, real *sum, real *z, size_t n_out)
+/* height neurons by the examples of one panel; sum is (neuron, example), z is (example, neuron). */
+static void forward_tile(const struct forward_job *job, size_t height, size_t neuron, size_t row, size_t cols)
 {
-    if (hidden) sigmoids(sum, sum, (size_t)height * width);
+    const size_t n_in = job->n_in, n_out = job->n_out, width = whole_vectors(cols);
+    const real *const b = job->b + neuron;
+    real *const z = job->z + row * n_out + neuron;
+    LINE_ALIGNED real sum[ROWS][COLS];
+    tile_of(height, cols)(n_in, job->w + neuron * n_in, n_in, 1, job->panels + row * n_in, width, sum);
+    for (size_t i = 0; i < height; i++) {
+        for (size_t first = 0; first < width; first += LANES) {
+            LANEWISE
+            for (size_t j = first; j < first + LANES; j++) sum[i][j] += b[i];
+        }
+        if (job->hidden) sigmoids(sum[i], sum[i], width);
+    }
     switch (height) {
     case 8:
-        store_transposed(8, sum, width, cols, z, n_out);
+        store_transposed(8, sum[0], COLS, cols, z, n_out);
         break;
     case 4:
-        store_transposed(4, sum, width, cols, z, n_out);
+        store_transposed(4, sum[0], COLS, cols, z, n_out);
         break;
     case 2:
-        store_transposed(2, sum, width, cols, z, n_out);
+        store_transposed(2, sum[0], COLS, cols, z, n_out);
         break;
     default:
-        store_transposed(1, sum, width, cols, z, n_out);
+        store_transposed(1, sum[0], COLS, cols, z, n_out);
     }
-}
-
-/* height neurons by the examples of one panel; sum is (neuron, example), z is (example, neuron). */
-static INLINE void forward_tile(int height, int width, const struct forward_job *job, size_t neuron, size_t row,
-                                size_t cols)
-{
-    const size_t n_in = job->n_in, n_out = job->n_out;
-    real sum[ROWS][COLS], z[ROWS * COLS];
-    tile(height, width, n_in, job->w + neuron * n_in, n_in, 1, job->panels + row * n_in, whole_vectors(cols), sum);
-    UNROLLED
-    for (int i = 0; i < height; i++) {
-        const real bias = job->b[neuron + (size_t)i];
-        LANEWISE
-        for (int j = 0; j < width; j++) z[i * width + j] = sum[i][j] + bias;
-    }
-    store_forward(height, (size_t)width, cols, job->hidden, z, job->z + row * n_out + neuron, n_out);
 }
 
 /* Task: ROWS neurons, all panels. */
@@ -108,7 +103,7 @@ static void forward_panels(void *context, size_t index, size_t worker)
         const size_t cols = smaller(job->rows - row, COLS);
         for (size_t neuron = index * ROWS, height; neuron < end; neuron += height) {
             height = tile_height(end - neuron);
-            WITH_CONSTANT_SIZE(forward_tile, height, cols, job, neuron, row, cols);
+            forward_tile(job, height, neuron, row, cols);
         }
     }
 }

@@ -23,52 +23,58 @@ struct gradient_job {
     struct blend blend;
 };
 
-/* out[i][j] = out[i][j] + (sum[i][j] - decay out[i][j]) for j < cols <= width. See struct blend. */
-static INLINE void blend_tile(int height, int width, size_t cols, real decay, real sum[ROWS][COLS], real *restrict out,
-                              size_t n_in)
+/* out[j] = out[j] + (sum[j] - decay out[j]) for j < n, a constant where that pays. See struct blend. */
+static INLINE void blend_into(size_t n, real decay, const real *restrict sum, real *restrict out)
 {
-    UNROLLED
-    for (int i = 0; i < height; i++) {
+    if (decay == 1) {
         LANEWISE
-        for (int j = 0; j < width; j++) {
-            if ((size_t)j < cols) {
-                real *const w = &out[(size_t)i * n_in + (size_t)j];
-                *w = decay == 1 ? sum[i][j] + 0 : *w + (decay == 0 ? sum[i][j] : sum[i][j] - decay * *w);
-            }
-        }
+        for (size_t j = 0; j < n; j++) out[j] = sum[j] + 0;
+    } else if (decay == 0) {
+        LANEWISE
+        for (size_t j = 0; j < n; j++) out[j] += sum[j];
+    } else {
+        LANEWISE
+        for (size_t j = 0; j < n; j++) out[j] += sum[j] - decay * out[j];
     }
 }
 
-/* The same for the last inputs, where they fill no vector. */
-static NOINLINE void blend_edge(int height, size_t cols, real decay, real sum[ROWS][COLS], real *restrict out,
-                                size_t n_in)
-{
-    for (int i = 0; i < height; i++) blend_tile(1, COLS, cols, decay, sum + i, out + (size_t)i * n_in, n_in);
-}
-
-/* height neurons by the inputs of one panel b: out += d^T b - decay out, d (rows, ROWS) being delta scaled. */
+/*
+ * height neurons by the inputs of one panel b: out += d^T b - decay out, d (rows, ROWS) being delta scaled. height and
+ * width are constants where this is inlined, width the cols of whole vectors. The sums go from their registers to the
+ * weights: a way through memory takes a twentieth of the time of 128 examples, a third of that of 10 (measured).
+ */
 static INLINE void gradient_tile(int height, int width, const struct gradient_job *job, size_t neuron, size_t col,
-                                 size_t cols, const real *restrict d, const real *restrict b, size_t b_p)
+                                 const real *restrict d, const real *restrict b, size_t b_p)
 {
     const size_t n_in = job->n_in;
     const real decay = job->blend.decay;
     real *restrict out = job->out + neuron * n_in + col;
-    if (cols == (size_t)width && decay == 0) {
+    if (decay == 0) { /* a tile in each branch: see tile() */
         real sum[ROWS][COLS];
         tile(height, width, job->rows, d, 1, ROWS, b, b_p, sum);
-        blend_tile(height, width, (size_t)width, 0, sum, out, n_in);
-    } else if (cols == (size_t)width && decay == 1) {
+        UNROLLED
+        for (int i = 0; i < height; i++) blend_into((size_t)width, 0, sum[i], out + (size_t)i * n_in);
+    } else if (decay == 1) {
         real sum[ROWS][COLS];
         tile(height, width, job->rows, d, 1, ROWS, b, b_p, sum);
-        blend_tile(height, width, (size_t)width, 1, sum, out, n_in);
-    } else if (cols == (size_t)width) {
-        real sum[ROWS][COLS];
-        tile(height, width, job->rows, d, 1, ROWS, b, b_p, sum);
-        blend_tile(height, width, (size_t)width, decay, sum, out, n_in);
+        UNROLLED
+        for (int i = 0; i < height; i++) blend_into((size_t)width, 1, sum[i], out + (size_t)i * n_in);
     } else {
         real sum[ROWS][COLS];
         tile(height, width, job->rows, d, 1, ROWS, b, b_p, sum);
-        blend_edge(height, cols, decay, sum, out, n_in);
+        UNROLLED
+        for (int i = 0; i < height; i++) blend_into((size_t)width, decay, sum[i], out + (size_t)i * n_in);
+    }
+}
+
+/* The same for the last inputs, where they fill no vector. */
+static void gradient_edge(const struct gradient_job *job, size_t height, size_t neuron, size_t col, size_t cols,
+                          const real *d, const real *b)
+{
+    LINE_ALIGNED real sum[ROWS][COLS];
+    tile_of(height, cols)(job->rows, d, 1, ROWS, b, whole_vectors(cols), sum);
+    for (size_t i = 0; i < height; i++) {
+        blend_into(cols, job->blend.decay, sum[i], job->out + (neuron + i) * job->n_in + col);
     }
 }
 
@@ -79,17 +85,16 @@ static void gradient_rows(void *context, size_t index, size_t worker)
     const size_t first = index * ROWS, end = smaller(first + ROWS, job->n_out);
     (void)worker;
     for (size_t col = 0; col < job->n_in; col += COLS) {
-        const size_t cols = smaller(job->n_in - col, COLS);
-        const real *b = job->a + col;
-        size_t b_p = job->n_in;
-        if (job->packed || cols % LANES != 0) {
-            b = job->packed ? job->a_panels + col * job->rows : job->a_panels;
-            b_p = whole_vectors(cols);
-        }
+        const size_t cols = smaller(job->n_in - col, COLS), b_p = job->packed ? whole_vectors(cols) : job->n_in;
+        const real *const b = job->packed ? job->a_panels + col * job->rows : job->a + col;
         for (size_t neuron = first, height; neuron < end; neuron += height) {
             const real *const d = job->delta_panels + first * job->rows + (neuron - first);
             height = tile_height(smaller(end - neuron, job->packed ? ROWS : SHALLOW_ROWS));
-            WITH_CONSTANT_SIZE(gradient_tile, height, cols, job, neuron, col, cols, d, b, b_p);
+            if (cols % LANES != 0) {
+                gradient_edge(job, height, neuron, col, cols, d, job->packed ? b : job->a_panels);
+            } else {
+                WITH_CONSTANT_SIZE(gradient_tile, height, cols, job, neuron, col, d, b, b_p);
+            }
         }
     }
 }

@@ -83,13 +83,15 @@ static void transpose_block(const real *restrict a, size_t a_j, real *restrict p
     if (LANES >= 16) riffle(LANES, thrice, LANES, panel, width);
 }
 
-/* The same at the edges, for p < depth and j < cols; 0 for the other j. */
-static void transpose_edge(const real *restrict a, size_t a_j, size_t depth, size_t cols, real *restrict panel,
-                           size_t width)
+/* The same for cols < LANES rows: 0 for the other j. */
+static void transpose_few(const real *restrict a, size_t a_j, size_t cols, real *restrict panel, size_t width)
 {
-    for (size_t p = 0; p < depth; p++) {
-        for (size_t j = 0; j < LANES; j++) panel[p * width + j] = j < cols ? a[j * a_j + p] : 0;
+    real block[LANES * LANES] = {0};
+    for (size_t j = 0; j < cols; j++) {
+        LANEWISE
+        for (size_t p = 0; p < LANES; p++) block[j * LANES + p] = a[j * a_j + p];
     }
+    transpose_block(block, LANES, panel, width);
 }
 
 /* panel[p][j] = a[j * a_j + p] for j < cols <= COLS, 0 up to whole vectors. */
@@ -97,11 +99,20 @@ static void pack_transposed(const real *a, size_t a_j, size_t depth, size_t cols
 {
     const size_t width = whole_vectors(cols);
     for (size_t j = 0; j < cols; j += LANES) {
-        const size_t left = smaller(cols - j, LANES), whole = left == LANES ? depth / LANES * LANES : 0;
-        for (size_t p = 0; p < whole; p += LANES) {
-            transpose_block(a + j * a_j + p, a_j, panel + p * width + j, width);
+        const size_t left = smaller(cols - j, LANES);
+        for (size_t begin = 0; begin < depth && depth >= LANES; begin += LANES) {
+            const size_t p = smaller(begin, depth - LANES); /* the last block begins within the one before */
+            const real *const from = a + j * a_j + p;
+            real *const to = panel + p * width + j;
+            if (left == LANES) {
+                transpose_block(from, a_j, to, width);
+            } else {
+                transpose_few(from, a_j, left, to, width);
+            }
         }
-        transpose_edge(a + j * a_j + whole, a_j, depth - whole, left, panel + whole * width + j, width);
+        for (size_t p = 0; p < depth && depth < LANES; p++) {
+            for (size_t i = 0; i < LANES; i++) panel[p * width + j + i] = i < left ? a[(j + i) * a_j + p] : 0;
+        }
     }
 }
 

@@ -20,16 +20,22 @@ typedef int64_t real_int;
 #error "compile with SIGMAX_REAL_BITS=32 or 64"
 #endif
 
-/* Inlined wherever it is used, because sizes that are constants at the call must be constants in the loops. */
+/*
+ * INLINE: inlined wherever it is used, because sizes that are constants at the call must be constants in the loops.
+ * LINE_ALIGNED: before an array whose vectors one function writes and another reads; across cache lines both are slow.
+ */
 #if defined(_MSC_VER) && !defined(__clang__)
 #define INLINE __forceinline
 #define NOINLINE __declspec(noinline)
+#define LINE_ALIGNED __declspec(align(64))
 #elif defined(__GNUC__) || defined(__clang__)
 #define INLINE inline __attribute__((always_inline))
 #define NOINLINE __attribute__((noinline))
+#define LINE_ALIGNED __attribute__((aligned(64)))
 #else
 #define INLINE inline
 #define NOINLINE
+#define LINE_ALIGNED
 #endif
 
 /*

@@ -168,7 +168,7 @@ enum { SHORT_ROW = 64 };
 static NOINLINE void softmax_of_short_rows(const real *z, real *a, const int64_t *labels, const real *targets,
                                            struct row_result *results, size_t n, size_t k)
 {
-    real e[SHORT_ROW][LANES]; /* entry j of each row; zeros where there are no more rows */
+    LINE_ALIGNED real e[SHORT_ROW][LANES]; /* entry j of each row; zeros where there are no more rows */
     real max[LANES], total[LANES], top[LANES];
     real_int largest[LANES];
     double ones[LANES], others[LANES];

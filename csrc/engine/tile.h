@@ -18,10 +18,9 @@
  * sum[i][j] = sum_p a[i * a_i + p * a_p] b[p * b_p + j] for i < height <= ROWS, j < width <= COLS, p < depth >= 1; height
  * and width are constants where this is inlined, width a multiple of LANES.
  *
- * What follows must take the sums as whole vectors, in one way: where ways part after a tile, or one of them looks at
- * single sums, compilers put all sums into memory first, which costs a shallow tile a third of its speed (measured).
- * Therefore callers choose their way first, and have a tile in each. A mere copy of the sums is taken for a memcpy, with
- * the same result: where nothing else is done to them, callers add 0.
+ * Where it is inlined, what follows must take the sums as whole vectors, in one way: where ways part after a tile, or one
+ * of them looks at single sums, compilers put all sums into memory first. A mere copy of the sums is taken for a memcpy,
+ * with the same result: where nothing else is done to them, callers add 0.
  */
 static INLINE void tile(int height, int width, size_t depth, const real *restrict a, size_t a_i, size_t a_p,
                         const real *restrict b, size_t b_p, real sum[ROWS][COLS])
@@ -41,6 +40,42 @@ static INLINE void tile(int height, int width, size_t depth, const real *restric
         }
     } while (++p < depth);
 }
+
+/*
+ * A tile by itself, its sums in memory at the end: the same code for every product. In a function of its own all registers
+ * are its own; inlined into what is done with the sums, some pointers of its loop would be in memory.
+ */
+typedef void tile_function(size_t depth, const real *restrict a, size_t a_i, size_t a_p, const real *restrict b,
+                           size_t b_p, real (*restrict sum)[COLS]);
+
+#define DEFINE_TILE(NAME, HEIGHT, VECTORS_WIDE)                                                                        \
+    static NOINLINE void NAME(size_t depth, const real *restrict a, size_t a_i, size_t a_p, const real *restrict b,    \
+                              size_t b_p, real(*restrict sum)[COLS])                                                   \
+    {                                                                                                                  \
+        enum {                                                                                                         \
+            H = (HEIGHT) < ROWS ? (HEIGHT) : ROWS,                                                                     \
+            W = ((VECTORS_WIDE) < VECTORS ? (VECTORS_WIDE) : VECTORS) * LANES                                          \
+        };                                                                                                             \
+        real own[ROWS][COLS];                                                                                          \
+        tile(H, W, depth, a, a_i, a_p, b, b_p, own);                                                                   \
+        UNROLLED                                                                                                       \
+        for (int i = 0; i < H; i++) {                                                                                  \
+            LANEWISE                                                                                                   \
+            for (int j = 0; j < W; j++) sum[i][j] = own[i][j] + 0;                                                     \
+        }                                                                                                              \
+    }
+DEFINE_TILE(tile_1_by_1, 1, 1)
+DEFINE_TILE(tile_1_by_2, 1, 2)
+DEFINE_TILE(tile_1_by_3, 1, 3)
+DEFINE_TILE(tile_2_by_1, 2, 1)
+DEFINE_TILE(tile_2_by_2, 2, 2)
+DEFINE_TILE(tile_2_by_3, 2, 3)
+DEFINE_TILE(tile_4_by_1, 4, 1)
+DEFINE_TILE(tile_4_by_2, 4, 2)
+DEFINE_TILE(tile_4_by_3, 4, 3)
+DEFINE_TILE(tile_8_by_1, 8, 1)
+DEFINE_TILE(tile_8_by_2, 8, 2)
+DEFINE_TILE(tile_8_by_3, 8, 3)
 
 /* The rows that the next tile takes, when so many are left. */
 static inline size_t tile_height(size_t left)
@@ -73,6 +108,19 @@ static inline size_t tile_height(size_t left)
             WITH_CONSTANT_WIDTH(f, 1, cols, __VA_ARGS__);                                                              \
         }                                                                                                              \
     } while (0)
+
+#define TILE_OF_WIDTH(one, two, three, vectors)                                                                        \
+    ((vectors) >= 3 && VECTORS >= 3 ? (three) : (vectors) >= 2 && VECTORS >= 2 ? (two) : (one))
+
+/* The tile of a height that tile_height gave, and as wide as the vectors that cols fills. */
+static tile_function *tile_of(size_t height, size_t cols)
+{
+    const size_t vectors = count_of(cols, LANES);
+    if (ROWS > 4 && height > 4) return TILE_OF_WIDTH(tile_8_by_1, tile_8_by_2, tile_8_by_3, vectors);
+    if (height > 2) return TILE_OF_WIDTH(tile_4_by_1, tile_4_by_2, tile_4_by_3, vectors);
+    if (height > 1) return TILE_OF_WIDTH(tile_2_by_1, tile_2_by_2, tile_2_by_3, vectors);
+    return TILE_OF_WIDTH(tile_1_by_1, tile_1_by_2, tile_1_by_3, vectors);
+}
 
 /* ---- tasks ------------------------------------------------------------------------------------------------------ */
 
