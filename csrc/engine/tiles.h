@@ -1,7 +1,7 @@
 /*
  * The sizes that the speed of the products hangs on: one home for them all.
  *
- * A tile is ROWS x COLS sums that stay in registers, COLS being VECTORS vectors of LANES reals, 1 to 3 of them. It needs
+ * A tile is ROWS x COLS sums that stay in registers: ROWS is 2, 4 or 8, COLS 1 to 3 VECTORS of LANES reals. It needs
  * ROWS * VECTORS registers for the sums and VECTORS + 1 more. SHALLOW_ROWS is the height of the gradient's tiles for few
  * examples: the weights' way to and from memory counts then, and more of it is under way at once between smaller tiles.
  * Neighbouring sizes can be many times slower, because a compiler gives up keeping the sums in registers: choose by
