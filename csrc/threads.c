@@ -45,10 +45,20 @@ struct worker {
     char apart[APART];
 };
 
+/*
+ * The tasks of one thread: next ... end - 1. Whoever has done its own takes those of the others. The same tasks begin with
+ * the same thread in job after job, so that the weights of a layer stay in the cache of one processor (measured).
+ */
+struct share {
+    os_counter next;
+    size_t end;
+    char apart[APART];
+};
+
 struct job {
     sigmax_task task;
     void *context;
-    size_t n_tasks;
+    size_t n_shares;
     fenv_t environment; /* the caller's rounding and flushing: a result must not depend on who computes it */
 };
 
@@ -56,9 +66,7 @@ static struct {
     os_atomic owner;      /* the process whose caller is using the pool; 0 when none is */
     os_atomic processors; /* how many threads can run at once; 0 before it was asked */
     os_atomic spinning;   /* whether the latest job left every thread a processor */
-    char apart_1[APART];
-    os_counter next_task; /* the index of the task to be taken next */
-    char apart_2[APART];
+    char apart[APART];
     struct job job;
     /* What follows belongs to the owner. */
     long process;     /* the process that the workers live in */
@@ -68,6 +76,7 @@ static struct {
 } pool;
 
 static struct worker workers[SIGMAX_MAX_THREADS - 1];
+static struct share shares[SIGMAX_MAX_THREADS]; /* by the number of the worker, the caller's first */
 
 static os_atomic num_threads; /* of sigmax_get_num_threads; 0 before it was determined */
 
@@ -110,8 +119,23 @@ static void wait_while(os_atomic *word, struct os_bed *bed, long from, long asle
 static void take_tasks(size_t worker)
 {
     const struct job *job = &pool.job;
-    for (size_t i = os_take_number(&pool.next_task); i < job->n_tasks; i = os_take_number(&pool.next_task))
-        job->task(job->context, i, worker);
+    for (size_t turn = 0; turn < job->n_shares; turn++) {
+        struct share *share = &shares[(worker + turn) % job->n_shares];
+        for (size_t i = os_take_number(&share->next); i < share->end; i = os_take_number(&share->next))
+            job->task(job->context, i, worker);
+    }
+}
+
+/* Cuts 0 ... n_tasks - 1 into n shares that differ by one task at most. */
+static void share_out(size_t n_tasks, size_t n)
+{
+    const size_t least = n_tasks / n, larger = n_tasks % n;
+    size_t begin = 0;
+    for (size_t i = 0; i < n; i++) {
+        shares[i].next = begin;
+        begin += least + (i < larger);
+        shares[i].end = begin;
+    }
 }
 
 static void worker_main(void *argument)
@@ -193,11 +217,11 @@ static size_t ensure_workers(size_t n)
     return pool.n_workers;
 }
 
-/* Offers the job to n workers, or to fewer if no tasks are left by then; returns how many. */
+/* Offers the job to n workers, or to fewer if the others have taken a worker's tasks by then; returns how many. */
 static size_t post_job(size_t n)
 {
     size_t w = 0;
-    for (; w < n && os_read_counter(&pool.next_task) < pool.job.n_tasks; w++)
+    for (; w < n && os_read_counter(&shares[w + 1].next) < shares[w + 1].end; w++)
         if (os_exchange(&workers[w].state, POSTED) == ASLEEP) os_wake(&workers[w].bed);
     return w;
 }
@@ -222,9 +246,9 @@ void sigmax_parallel(size_t n_threads, size_t n_tasks, sigmax_task task, void *c
     os_store(&pool.spinning, n_helpers < (size_t)os_load(&pool.processors));
     pool.job.task = task;
     pool.job.context = context;
-    pool.job.n_tasks = n_tasks;
+    pool.job.n_shares = n_helpers + 1;
     fegetenv(&pool.job.environment);
-    pool.next_task = 0;
+    share_out(n_tasks, n_helpers + 1);
 
     size_t n_posted = post_job(n_helpers);
     inside_task = 1;
