@@ -12,13 +12,13 @@ from sigmax._errors import DivergedError
 from sigmax._estimator import parameters
 from sigmax._estimator.convergence import Convergence
 from sigmax._estimator.fitted import FittedClassifier
+from sigmax._estimator.held_out import divide
 from sigmax._estimator.labels import find_classes, first_classes, indices, require_same_classes
 from sigmax._estimator.scikit_learn import (
     ConvergenceWarning,
     available_if,
     check_examples,
-    check_random_state,
-    train_test_split,
+    random_state,
 )
 from sigmax.network import Network
 from sigmax.scoring import score
@@ -57,6 +57,9 @@ class SigmaxClassifier(FittedClassifier):
       rather than by its own weights' sum. `partial_fit` takes weights as they are.
     - `partial_fit` after unpickling or `fit` begins with a fresh optimiser.
     - A parameter that the solver does not use is checked and then ignored, as it is there.
+    - y has one class per row, of at least two; multilabel y is refused.
+    - ConvergenceWarning points to the line that called `fit`, not into the library: a filter for
+      it goes by category, not by module.
 
     It computes in X's dtype: float32 stays float32, anything else becomes float64. X may be sparse
     (CSR; other formats are converted); it is not made dense as a whole.
@@ -129,7 +132,7 @@ class SigmaxClassifier(FittedClassifier):
     network_ : Network
         What was trained. Its parameters are coefs_ and intercepts_.
     coefs_, intercepts_ : list of numpy.ndarray
-        Views of shapes (n_{l-1}, n_l) and (n_l,).
+        Views of shapes (n_{l-1}, n_l) and (n_l,). What is assigned to them is copied.
     loss_, loss_curve_ : float, list of float
         Cost with penalties, of the last and of each epoch; with warm_start and partial_fit of all
         calls. Of lbfgs, at the end, and with the cost at the beginning of each iteration.
@@ -251,7 +254,7 @@ class SigmaxClassifier(FittedClassifier):
             Finite; NaN is allowed with nan="mean".
         y : array_like (n,)
             Classes, numbers or strings; at least two different ones.
-        sample_weight : array_like (n,), optional
+        sample_weight : array_like (n,) or number, optional
             How much each row counts, finite and >= 0.
 
         Returns
@@ -278,20 +281,21 @@ class SigmaxClassifier(FittedClassifier):
         classes = self.classes_ if goes_on else find_classes(y)
         labels = indices(y, classes)
         weights = parameters.weights(self.class_weight, sample_weight, classes, labels)
-        generator = check_random_state(self.random_state)
+        generator = random_state(self.random_state)
         network = self._as_network(goes_on, X, classes, generator)
         given: dict[str, Any] = {}
         mean_weight = 1.0 if weights is None else weights.mean()
         holds_out = self.early_stopping and self.solver != "lbfgs"
         if holds_out:
-            rows, held_out = self._divide(labels, generator)
+            rows, held_out = divide(labels, self.validation_fraction, generator)
             given = {"X_val": X[held_out], "y_val": labels[held_out]}
             X, labels = X[rows], labels[rows]
             if weights is not None:
                 weights = as_weights(weights[rows], len(rows), "sample_weight of the training rows")
                 mean_weight = weights.mean()
             if sample_weight is not None:
-                given["sample_weight_val"] = np.asarray(sample_weight)[held_out]
+                of_all = np.broadcast_to(sample_weight, len(rows) + len(held_out))
+                given["sample_weight_val"] = of_all[held_out]
         options = parameters.fit_options(self, len(labels), mean_weight)
         if "batch_size" in options and self.batch_size not in ("auto", options["batch_size"]):
             warnings.warn(
@@ -309,7 +313,9 @@ class SigmaxClassifier(FittedClassifier):
         if history is not None and history.stopped in (None, "max_evaluations"):
             limit = "max_fun" if history.stopped else "max_iter"
             warnings.warn(
-                f"training has not converged after {limit}={getattr(self, limit)}",
+                f"training has not converged after {limit}={getattr(self, limit)}; a larger "
+                f"{limit}{'' if self.solver == 'lbfgs' else ' or learning_rate_init'}, or columns "
+                "scaled to about -1 ... 1, may help",
                 ConvergenceWarning,
                 stacklevel=2,
             )
@@ -354,7 +360,7 @@ class SigmaxClassifier(FittedClassifier):
         X, y = check_examples(self, X, y, dtype, reset=first, allow_nan=self._allow_nan)
         labels = indices(y, known)
         weights = parameters.weights(self.class_weight, sample_weight, known, labels)
-        network = self._as_network(not first, X, known, check_random_state(self.random_state))
+        network = self._as_network(not first, X, known, random_state(self.random_state))
         options = parameters.fit_options(self, len(labels), 1.0)
         watch = self._watch(not first, False)
         watch.begin(parameters.rules(self, options, len(labels)), keep_rate=True)
@@ -376,21 +382,6 @@ class SigmaxClassifier(FittedClassifier):
                 f"{list(self.network_.sizes[1:-1])}, whose parameters are to go on"
             )
         return self.network_
-
-    def _divide(self, labels: Array, generator: Any) -> list[Array]:
-        """Return the rows to train on and those to hold out."""
-        rows, held_out = train_test_split(
-            np.arange(len(labels)),
-            random_state=generator,
-            test_size=self.validation_fraction,
-            stratify=labels,
-        )
-        if len(held_out) < 2:
-            raise ValueError(
-                f"validation_fraction is {self.validation_fraction}, which holds out "
-                f"{len(held_out)} of {len(labels)} rows; expected at least 2"
-            )
-        return [rows, held_out]
 
     def _watch(self, goes_on: bool, early_stopping: bool) -> Convergence:
         """Return what remembers the epochs of earlier calls, or a new one."""

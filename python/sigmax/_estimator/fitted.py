@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
@@ -17,6 +18,8 @@ from sigmax._estimator.scikit_learn import (
 )
 
 if TYPE_CHECKING:
+    import numpy.typing as npt
+
     from sigmax._arrays import Array
     from sigmax.network import Network
 
@@ -31,10 +34,18 @@ class FittedClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         """Weights, for l = 1 ... L a view W_l^T of shape (n_{l-1}, n_l)."""
         return [w.T for w in self._fitted("coefs_").weights]
 
+    @coefs_.setter
+    def coefs_(self, values: Sequence[npt.ArrayLike]) -> None:
+        _copy_into(self.coefs_, values, "coefs_")
+
     @property
     def intercepts_(self) -> list[Array]:
         """Biases, for l = 1 ... L a view of shape (n_l,)."""
         return list(self._fitted("intercepts_").biases)
+
+    @intercepts_.setter
+    def intercepts_(self, values: Sequence[npt.ArrayLike]) -> None:
+        _copy_into(self.intercepts_, values, "intercepts_")
 
     def predict(self, X: Any) -> Array:
         """Return the most probable class of each row, (n,).
@@ -154,3 +165,13 @@ class FittedClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     def _more_tags(self) -> dict[str, Any]:
         """Describe the estimator to scikit-learn before 1.6."""
         return {"allow_nan": self._allow_nan}
+
+
+def _copy_into(views: Sequence[Array], values: Sequence[npt.ArrayLike], name: str) -> None:
+    """Copy arrays into views of the same shapes; all of them, or none."""
+    arrays = [np.asarray(value) for value in values]
+    shapes, expected = [array.shape for array in arrays], [view.shape for view in views]
+    if shapes != expected:
+        raise ValueError(f"{name} has shapes {shapes}; expected {expected}")
+    for view, array in zip(views, arrays, strict=True):
+        view[:] = array

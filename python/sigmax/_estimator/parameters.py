@@ -110,7 +110,11 @@ def _check_partial(classifier: SigmaxClassifier) -> None:
 
 def hidden_layers(sizes: object) -> tuple[int, ...]:
     """Return hidden_layer_sizes, an integer or several, as a tuple."""
-    if isinstance(sizes, str | bytes) or not isinstance(sizes, Iterable):
+    if isinstance(sizes, str | bytes) or sizes is None:
+        raise TypeError(
+            f"hidden_layer_sizes is {sizes!r}; expected an integer >= 1 or a sequence of them"
+        )
+    if not isinstance(sizes, Iterable):
         return (as_integer(sizes, "hidden_layer_sizes", 1),)
     return tuple(as_integer(n, f"hidden_layer_sizes[{i}]", 1) for i, n in enumerate(sizes))
 
@@ -179,6 +183,8 @@ def weights(
     """Return the weight of each row, (n,) of float64 as given, or None where all are 1."""
     if sample_weight is not None:
         given = np.asarray(sample_weight)
+        if given.ndim == 0:  # the same for all rows, which scikit-learn allows
+            sample_weight = given = np.full(len(labels), given)
         # scikit-learn's checks want the word "zero"
         if given.size and given.dtype.kind in "biuf" and not given.any():
             raise ValueError("sample_weight is zero in all rows; expected at least one weight > 0")

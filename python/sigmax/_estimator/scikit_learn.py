@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 try:
     from sklearn.base import BaseEstimator, ClassifierMixin  # type: ignore[import-untyped]
     from sklearn.exceptions import ConvergenceWarning  # type: ignore[import-untyped]
@@ -38,8 +40,8 @@ __all__ = [
     "available_if",
     "check_examples",
     "check_is_fitted",
-    "check_random_state",
     "check_rows",
+    "random_state",
     "train_test_split",
 ]
 
@@ -62,7 +64,7 @@ def check_examples(
     """
     if y is not None:
         # asked first, since the array checks would say no more than that y has two dimensions
-        kind = type_of_target(y)
+        kind = _kind_of_target(y)
         if kind.startswith("multilabel") or kind.endswith("multioutput"):
             raise ValueError(
                 f"y is {kind}; expected one class per row, (n,): softmax gives a row one class. "
@@ -71,6 +73,26 @@ def check_examples(
     X, y = _validate_data(estimator, X=X, y=y, reset=reset, **_demands(dtype, allow_nan))
     check_classification_targets(y)
     return X, y
+
+
+def random_state(given: Any) -> Any:
+    """Return a numpy.random.RandomState for an integer, a RandomState or None."""
+    try:
+        return check_random_state(given)
+    except ValueError as error:
+        raise ValueError(
+            f"random_state is {given!r}; expected an integer from 0 to 2**32 - 1, a "
+            "numpy.random.RandomState or None"
+        ) from error
+
+
+def _kind_of_target(y: object) -> str:
+    try:
+        with np.errstate(invalid="ignore"):  # a NaN, which the array checks refuse by name
+            kind: str = type_of_target(y)
+    except ValueError:
+        return "unknown"
+    return kind
 
 
 def _demands(dtype: Any, allow_nan: bool) -> dict[str, Any]:
