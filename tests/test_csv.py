@@ -70,6 +70,29 @@ def test_csv_with_weights(write, label, weight):
     assert "weights in column 'count'" in dataset.found
 
 
+@pytest.mark.parametrize("ignore", [("id", "note"), ("0", "-1"), ("-5", "4")])
+@pytest.mark.parametrize(("label", "weight"), [("-1", None), ("kind", None), ("3", "2")])
+def test_csv_with_columns_to_ignore(write, ignore, label, weight):
+    path = write("a.csv", "id,a,b,kind,note\n7,1,2,x,good\n8,3,4,y,\n")
+    dataset = read(path, csv=CsvOptions(label, weight_column=weight, ignore=ignore))
+    assert dataset.labels.tolist() == ["x", "y"]
+    assert dataset.X.tolist() == ([[1, 2], [3, 4]] if weight is None else [[1], [3]])
+
+
+def test_csv_without_labels_but_with_a_column_to_ignore(write):
+    path = write("a.csv", "1,2,x\n3,4,y\n")
+    dataset = read(path, csv=CsvOptions(None, ignore=("2",)), labelled=False)
+    assert dataset.X.tolist() == [[1, 2], [3, 4]]
+    with pytest.raises(ValueError, match="2 features besides the ignored column 2, where the m"):
+        read(path, csv=CsvOptions(None, ignore=("2",)), labelled=False, n_features=3)
+
+
+def test_a_column_of_row_numbers_is_pointed_out(write):
+    path = write("a.csv", "Id,a,kind\n1,5,x\n2,6,y\n")
+    assert "column 'Id' is a feature (unless --ignore-column 0)" in read(path).found
+    assert "a feature" not in read(path, csv=CsvOptions(ignore=("0",))).found
+
+
 def test_csv_with_the_weights_in_the_last_column(write):
     text = "1,2,x,3\n4,5,y,6\n"
     dataset = read(write("a.csv", text), csv=CsvOptions(weight_column="-1"))
@@ -100,13 +123,25 @@ def test_csv_with_more_missing_values_than_are_remembered(write):
     [
         ("a,b,k\n1,inf,x\n", {"missing": True}, "line 2, column 'b': inf where"),
         ("a,b,k\n1,1e39,x\n", {"missing": True}, "line 2, column 'b': inf where"),
-        ("a,b,k\n1,oops,x\n", {"missing": True}, "line 2, column 'b': 'oops' is not a number$"),
+        (
+            "a,b,k\n1,oops,x\n",
+            {"missing": True},
+            "line 2, column 'b': 'oops' is not a number .if it is the label",
+        ),
         ("a,b,k\n1,2,\n", {"missing": True}, "line 2, column 'k': the label is empty"),
         ("a,w,k\n1,2,x\n1,,y\n", {"weight_column": "w"}, "line 3, column 'w': the weight ''"),
         ("a,w,k\n1,inf,x\n", {"weight_column": "1"}, "line 2, column 'w': the weight 'inf'"),
         ("a,w,k\n1,2,x\n", {"weight_column": "v"}, "no column 'v' in its first row: a, w, k"),
         ("a,w,k\n1,2,x\n", {"weight_column": "3"}, "no column 3: positions go from 0 to 2"),
         ("w,k\n1,x\n", {"weight_column": "w"}, "2 columns only"),
+        ("a,b,k\n1,2,x\n", {"ignore": ("c",)}, "no column 'c' in its first row: a, b, k"),
+        ("a,b,k\n1,2,x\n", {"ignore": ("b",), "weight_column": "b"}, "column 1 holds the weights"),
+        ("a,b,k\n1,2,x\n", {"ignore": ("k",), "label_column": "k"}, "the labels are in a column"),
+        ("a,b,k\n1,2,x\n", {"ignore": ("a", "b")}, "3 columns only"),
+        ("a,b,k\n1,2,x\n3,red,y\n", {}, r"'red' is not a number \(if it is the label, give --l"),
+        ("a,b,k\n1;2;x\n", {}, "1 field, where"),
+        ("a;b;k\n1,5;2;x\n", {}, r"'1,5' is not a number \(a decimal point is expected"),
+        ("a,b,k\n1,2,x\n3,,y\n", {}, r"'' is not a number \(a model trained with --nan mean"),
     ],
 )
 def test_csv_mistakes_in_weights_and_missing_values(write, text, options, message):
@@ -158,7 +193,7 @@ def test_csv_wider_than_what_is_sniffed(write, rng):
         ("a,b\n1,x\n2,y\n3\n", {}, "line 4: 1 field, where the first row has 2"),
         ("a,b\n1,x\n2,y,z\n", {}, "line 3: 3 fields, where the first row has 2"),
         ("a,b,c\n1,2,x\n1,oops,y\n", {}, "line 3, column 'b': 'oops' is not a number"),
-        ("a,b,c\n1,,x\n", {}, "line 2, column 'b': '' is not a number .*missing values need"),
+        ("a,b,c\n1,,x\n", {}, "line 2, column 'b': '' is not a number .*fills missing values"),
         ("a,b,c\n1,2,x\n1,nan,y\n", {}, "line 3, column 'b': nan where a finite float32"),
         ("a,b,c\n1,2,x\n1,1e39,y\n", {}, "line 3, column 'b': inf where a finite float32"),
         ("a,b,c\n1,2,x\n1,2,\n", {}, "line 3, column 'c': the label is empty"),

@@ -53,7 +53,7 @@ def at_the_end(network: Network, work: Assembly, options: FitOptions, history: H
         and to_learn > _SOMETHING * scale
         and cost - floor >= _STALLED * to_learn
     ):
-        _warn(_stalled(cost, guessing, work, options, history))
+        _warn(_stalled(network, cost, guessing, work, options, history))
     elif cost - floor > _HIGH_AT_THE_END * scale:
         _warn_of_large_x(work, history)
 
@@ -75,7 +75,12 @@ def _warn_of_large_x(work: Assembly, history: History) -> bool:
 
 
 def _stalled(
-    cost: float, guessing: float, work: Assembly, options: FitOptions, history: History
+    network: Network,
+    cost: float,
+    guessing: float,
+    work: Assembly,
+    options: FitOptions,
+    history: History,
 ) -> str:
     advice = []
     if work.preparation is None or work.preparation.mean is None:
@@ -89,7 +94,8 @@ def _stalled(
         advice += ["more epochs"] * falling
     if options.l2 or options.l1 or options.dropout:
         advice.append("less l2, l1 or dropout")
-    advice.append("fewer hidden layers")
+    if len(network.sizes) > 3:
+        advice.append("fewer hidden layers")
     return (
         f"training stalled: after {history.epochs} epochs the cost is {cost:.4g}, and always "
         f"giving the shares of the classes costs {guessing:.4g}; try {', '.join(advice)}, and see "

@@ -245,7 +245,7 @@ class FitKeywords(TypedDict, total=False):
 
 OPTION_NAMES = tuple(f.name for f in dataclasses.fields(FitOptions))
 
-_NAMES_ELSEWHERE = {  # of scikit-learn, Keras and PyTorch, where no spelling leads to ours
+NAMES_ELSEWHERE = {  # of scikit-learn, Keras and PyTorch, where no spelling leads to ours
     "lr": "learning_rate",
     "alpha": "l2",
     "solver": "optimizer",
@@ -300,7 +300,7 @@ def require_known(given: Mapping[str, object], function: str, allowed: Sequence[
         import difflib  # only for an error
 
         close = difflib.get_close_matches(name, allowed, 1)
-        meant = _NAMES_ELSEWHERE.get(name)
+        meant = NAMES_ELSEWHERE.get(name)
         if meant is not None:
             hint = f"did you mean {meant}?"
         elif name in OPTION_NAMES:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import difflib
 import math
 import re
 from collections.abc import Sequence
@@ -16,7 +17,7 @@ from typing import NoReturn, TypeAlias
 from sigmax._command import demo, subcommands
 from sigmax._command.train import NETWORK_DEFAULTS
 from sigmax._command.train import train as run_training
-from sigmax.options import FitOptions
+from sigmax.options import NAMES_ELSEWHERE, FitOptions
 
 # The options of fit that the command line does not offer: functions, and what it decides itself.
 NOT_OFFERED = ("callbacks", "progress")
@@ -32,7 +33,24 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Say what is wrong and where help is."""
+        unknown = re.match(r"unrecognized arguments: --([\w-]+)", message)
+        if unknown and (meant := _meant(unknown[1].replace("-", "_"))):
+            message += f"; did you mean {meant}?"
         self.exit(2, f"sigmax: error: {message} ({self.prog} --help tells more)\n")
+
+
+def _meant(unknown: str) -> str | None:
+    """Return the option of training that was probably meant, also under a name from elsewhere."""
+    offered = [f.name for f in dataclasses.fields(FitOptions) if f.name not in NOT_OFFERED]
+    offered += NETWORK_DEFAULTS
+    names = {"hidden_layer_sizes": "hidden", "random_state": "seed", "lambda": "l2"}
+    meant = (names | NAMES_ELSEWHERE).get(unknown)
+    if meant is None:
+        meant = next(iter(difflib.get_close_matches(unknown, offered, 1)), "")
+    words = re.sub(r"='(\w+)'", r" \1", meant).split()
+    if not words or words[0] not in offered:
+        return None
+    return " ".join(_flag(word) if word in offered else word for word in words)
 
 
 def parser() -> Parser:
@@ -254,6 +272,14 @@ def _add_csv_options(
     group = parser.add_argument_group("reading .csv files")
     group.add_argument("--label-column", metavar="COLUMN", default=label, help=label_text)
     group.add_argument("--weight-column", metavar="COLUMN", help=weight_text)
+    group.add_argument(
+        "--ignore-column",
+        metavar="COLUMN",
+        action="append",
+        default=[],
+        help="a column that is no feature, such as a number of the row: name, or position from 0; "
+        "may be given more than once",
+    )
     group.add_argument(
         "--header",
         action=argparse.BooleanOptionalAction,

@@ -35,6 +35,7 @@ def read(
         arguments.delimiter,
         # other kinds of files have no columns that would have to be left out
         weight_column if data.is_csv(path) or wanted.get("labelled", True) else None,
+        tuple(arguments.ignore_column) if data.is_csv(path) else (),
         wanted.pop("missing", False),
     )
     return data.read(path, labels_path, csv=options, **wanted)

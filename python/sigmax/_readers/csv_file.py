@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 DELIMITERS = ("\t", ";", "|", ",")
 _SAMPLE_CHARACTERS = 1 << 18
 _REMEMBERED = 4096
+_ROW_NUMBERS = ("", "id", "index", "unnamed: 0")  # what columns are called that number the rows
 # What stands for a missing value, in small letters, where missing values are allowed.
 _MISSING = ("", "?", "-", "na", "n/a", "nan", "null", "none")
 
@@ -39,6 +40,8 @@ class CsvOptions:
         The one character between two fields.
     weight_column : str or None
         How much each row counts, as label_column. None: no weights.
+    ignore : tuple of str
+        Columns that are left unread, each as label_column.
     missing : bool
         Read empty fields, "?", "NA" and the like as NaN, instead of refusing them.
     """
@@ -47,6 +50,7 @@ class CsvOptions:
     header: bool | None = None
     delimiter: str | None = None
     weight_column: str | None = None
+    ignore: tuple[str, ...] = ()
     missing: bool = False
 
 
@@ -77,11 +81,13 @@ class _Layout:
     width: int
     label: int | None
     weight: int | None
+    ignored: frozenset[int]
 
     @property
     def special(self) -> list[int]:
         """The columns that are no features, the last one first."""
-        return sorted((i for i in (self.label, self.weight) if i is not None), reverse=True)
+        named = {i for i in (self.label, self.weight) if i is not None}
+        return sorted(named | self.ignored, reverse=True)
 
     def column(self, position: int) -> str:
         """Return what to call a column in an error: its name, or its position from 0."""
@@ -171,7 +177,9 @@ def _read_rows(
                 f"where the first row has {width}"
             )
         for position, texts in special.items():  # the last column first, so that none moves
-            texts.append(row.pop(position).strip())
+            text = row.pop(position)
+            if position not in layout.ignored:
+                texts.append(text.strip())
         try:
             values.extend(map(numbers.__getitem__ if len(numbers) < _REMEMBERED else parse, row))
         except ValueError:
@@ -192,6 +200,9 @@ def _read_rows(
     if layout.weight is not None:
         weights = _weights(special[layout.weight], name, lines, layout)
         found += f", weights in {layout.column(layout.weight)}"
+    for position, heading in enumerate(layout.names or ()):
+        if heading.lower() in _ROW_NUMBERS and position not in layout.special:
+            found += f", column {heading!r} is a feature (unless --ignore-column {position})"
     return Table(X, labels, weights, found)
 
 
@@ -219,11 +230,19 @@ def _layout(file: TextIO, name: str, options: CsvOptions) -> _Layout:
     first = [field.strip() for field in first]
     weight, weight_named = _column(name, first, options, options.weight_column)
     label, label_named = _column(name, first, options, options.label_column)
-    if label is not None and label == weight:
+    ignored = [_column(name, first, options, wanted) for wanted in options.ignore]
+    taken = {column for column, _ in ignored if column is not None}
+    if weight is not None:
+        if weight in taken:
+            raise ValueError(f"{name}: column {weight} holds the weights, and is to be ignored")
+        taken.add(weight)
+    while label is not None and label in taken:
         if options.label_column != "-1":
-            raise ValueError(f"{name}: labels and weights in the same column, {weight}")
-        label -= 1  # the last column but for the weights
-    n_special = (label is not None) + (weight is not None)
+            if label == weight:
+                raise ValueError(f"{name}: labels and weights in the same column, {label}")
+            raise ValueError(f"{name}: the labels are in a column that is to be ignored, {label}")
+        label = label - 1 if label else None  # the last column but for those
+    n_special = (label is not None) + len(taken)
     if n_special and len(first) <= n_special:
         columns = "one column only" if len(first) == 1 else f"{len(first)} columns only"
         raise ValueError(
@@ -232,9 +251,11 @@ def _layout(file: TextIO, name: str, options: CsvOptions) -> _Layout:
         )
     header = options.header
     if header is None:
-        named = weight_named or label_named
-        header = named or _is_header(first, next(rows, None), label)
-    return _Layout(delimiter, first if header else None, len(first), label, weight)
+        named = weight_named or label_named or any(named for _, named in ignored)
+        header = named or _is_header(first, next(rows, None), label, taken)
+    taken.discard(-1 if weight is None else weight)
+    names = first if header else None
+    return _Layout(delimiter, names, len(first), label, weight, frozenset(taken))
 
 
 def _first_lines(file: TextIO) -> Iterator[str]:
@@ -295,14 +316,17 @@ def _position_of_name(name: str, first: list[str], options: CsvOptions, wanted: 
     return first.index(wanted)
 
 
-def _is_header(first: list[str], second: list[str] | None, label: int | None) -> bool:
+def _is_header(
+    first: list[str], second: list[str] | None, label: int | None, others: set[int]
+) -> bool:
     """Tell a row of names from a row of data.
 
     It is a header when none of its features is a number (one number among text is rather a row of
     data with a mistake, which the parser will name), or when it has text over a label that is a
     number, as in a header of 0, 1, 2, ..., "label".
     """
-    features = [field for position, field in enumerate(first) if position != label]
+    no_features = others | {label}
+    features = [field for position, field in enumerate(first) if position not in no_features]
     if not any(_is_number(field) for field in features):
         return True
     if label is None or second is None or len(second) != len(first):
@@ -323,15 +347,19 @@ def _check_width(name: str, layout: _Layout, n_features: int) -> None:
     found = layout.width - len(layout.special)
     if found == n_features:
         return
-    if layout.special:
-        others = " and ".join(map(layout.column, reversed(layout.special)))
-        what = "label" if layout.weight is None else "label and weight"
-        columns = f"{_count(found, 'feature')} besides the {what} in {others}"
-    else:
-        columns = _count(found, "column")
+    roles = {layout.label: "label in", layout.weight: "weight in"}
+    others = [
+        f"the {roles.get(column, 'ignored')} {layout.column(column)}"
+        for column in reversed(layout.special)
+    ]
+    columns = _count(found, "feature" if others else "column")
+    if others:
+        columns += f" besides {' and '.join(others)}"
     hint = ""
     if found == n_features + 1 and layout.label is None:
         hint = "; if one of them is the label, name it by --label-column (-1 is the last)"
+    elif found > n_features:
+        hint = "; --ignore-column leaves one out"
     raise ValueError(f"{name}: {columns}, where the model takes {n_features}{hint}")
 
 
@@ -359,12 +387,16 @@ def _number_error(
     """Say which field of a row is no number; `features` is the row without label and weight."""
     feature = next(i for i, field in enumerate(features) if not _is_number(field, parse))
     column = layout.column(_file_column(feature, layout))
-    hint = ""
+    text = features[feature].strip()
     if line == 1:
-        hint = " (if this row holds names, give --header)"
-    elif features[feature].strip().lower() in _MISSING:
-        hint = " (missing values need a model that was trained with --nan mean)"
-    return f"{name}: line {line}, {column}: {features[feature]!r} is not a number{hint}"
+        hint = "if this row holds names, give --header"
+    elif text.lower() in _MISSING:
+        hint = "a model trained with --nan mean fills missing values"
+    elif _is_number(text.replace(",", ".")):
+        hint = "a decimal point is expected, no comma"
+    else:
+        hint = "if it is the label, give --label-column; --ignore-column leaves a column out"
+    return f"{name}: line {line}, {column}: {features[feature]!r} is not a number ({hint})"
 
 
 def _file_column(feature: int, layout: _Layout) -> int:
