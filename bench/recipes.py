@@ -26,6 +26,8 @@ class Recipe:
         The mean over the seeds, in percent, below which something is wrong.
     sizes : tuple of int
     epochs, batch_size : int
+    init : {"lecun", "large"}
+        "large" is N(0, 1), with which chapters 1 and 3 of the book begin.
     rate : float
         The first learning rate; `cosine` lets it fall to 0 over the epochs.
     n_train : int
@@ -58,6 +60,8 @@ class Recipe:
     def settings(self) -> str:
         """Say in a line how it is trained."""
         parts = [f"batch {self.batch_size}", f"rate {self.rate:g}{' (cosine)' * self.cosine}"]
+        if self.init == "large":
+            parts.append("from N(0, 1)")
         if self.momentum:
             parts.append(f"Nesterov {self.momentum:g}")
         for name in ("l2", "dropout", "label_smoothing"):
@@ -105,6 +109,7 @@ RECIPES = (
         epochs=30,
         rate=0.5,
         l2=5.0 / 50_000,
+        init="large",
         **_BOOK,
     ),
     Recipe(
@@ -115,6 +120,7 @@ RECIPES = (
         epochs=60,
         rate=0.1,
         l2=5.0 / 50_000,
+        init="large",
         **_BOOK,
     ),
     Recipe(

@@ -1,6 +1,7 @@
 """Training that is broken off, by divergence or by Ctrl-C: what is reported, and what is kept."""
 
 import os
+import pickle
 import signal
 import threading
 import time
@@ -42,6 +43,15 @@ def test_divergence_names_epoch_and_batch_and_keeps_the_parameters_before(instru
     stopped.fit(X[:25], labels[:25], epochs=1, **options)
     assert np.isfinite(network.parameters).all()
     np.testing.assert_array_equal(network.parameters, stopped.parameters)
+
+
+@pytest.mark.parametrize("optimizer", ["sgd", "momentum", "nesterov"])
+def test_divergence_by_l2_names_it(optimizer):
+    X, y = np.ones((40, 2)), np.arange(40) % 2
+    network = sigmax.Network([2, 3, 2], seed=0)
+    with pytest.raises(sigmax.DivergedError, match=r"smaller l2 .* l2 = 5 times") as caught:
+        network.fit(X, y, optimizer=optimizer, learning_rate=0.5, l2=10.0, epochs=500)
+    assert str(pickle.loads(pickle.dumps(caught.value))) == str(caught.value)
 
 
 def test_divergence_of_the_first_batch_changes_nothing(dtype):

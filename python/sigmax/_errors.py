@@ -25,19 +25,27 @@ class DivergedError(SigmaxError, ArithmeticError):
         The epoch of that call of `fit`, counted from 0.
     batch : int
         The batch within the epoch, counted from 0.
+    advice : str
+        What to try.
     """
 
-    def __init__(self, epoch: int, batch: int) -> None:
-        super().__init__(epoch, batch)
+    def __init__(
+        self,
+        epoch: int,
+        batch: int,
+        advice: str = "a smaller learning_rate, standardize=True, or clip_norm=1.0",
+    ) -> None:
+        super().__init__(epoch, batch, advice)
         self.epoch = epoch
         self.batch = batch
+        self.advice = advice
 
     def __str__(self) -> str:
         """Say where it happened and what helps."""
         return (
             f"training diverged in epoch {self.epoch}, batch {self.batch} (both counted from 0): "
             "the cost or a parameter became infinite or NaN; the parameters from before that batch "
-            "are kept. Try a smaller learning_rate, standardize=True, or clip_norm=1.0"
+            f"are kept. Try {self.advice}"
         )
 
 

@@ -97,13 +97,25 @@ def run_epoch(
                 lib.sigmax_train, handle, parameters, piece.struct, step, progress, pace.n_batches
             )
             if status == lib.SIGMAX_DIVERGED:
-                raise DivergedError(now.epoch, progress.batch)
+                raise _diverged(now.epoch, progress.batch, step)
             check(status)
             pace.learn(progress.batch - batch, perf_counter() - began)
             if bar is not None:
                 bar.update(progress.position - position)
         start += piece.rows - piece.first
         before = progress
+
+
+def _diverged(epoch: int, batch: int, step: CData) -> DivergedError:
+    """Return the error; w - rate (dC/dw + l2 w) outgrows w by itself where rate l2 is above 2."""
+    scaled = step.optimizer in (lib.SIGMAX_RMSPROP, lib.SIGMAX_ADAM, lib.SIGMAX_ADAMW)
+    if scaled or step.learning_rate * step.l2 < 1:
+        return DivergedError(epoch, batch)
+    advice = (
+        f"a smaller l2 or learning_rate: an update takes learning_rate l2 = "
+        f"{step.learning_rate * step.l2:.3g} times each weight from it, expected below 1"
+    )
+    return DivergedError(epoch, batch, advice)
 
 
 def c_training(network: Network, options: FitOptions, moments: Array, seed: int) -> CData:
