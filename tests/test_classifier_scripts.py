@@ -2,10 +2,11 @@
 
 import numpy as np
 import pytest
+import sigmax
 
 pytest.importorskip("sklearn")
 
-from sigmax import SigmaxClassifier
+from sigmax import SigmaxClassifier, TrainingWarning
 from test_classifier import three_classes, unconverged
 
 
@@ -81,3 +82,19 @@ def test_a_missing_label_is_refused_without_a_warning(rng, recwarn):
     with pytest.raises(ValueError, match="y contains NaN"):
         SigmaxClassifier((4,)).fit(X, y)
     assert not recwarn.list
+
+
+def test_training_that_learns_nothing_says_so_in_the_words_of_the_classifier(rng):
+    X, y = three_classes(rng)
+    y = y[rng.permutation(len(y))]
+    stalled = SigmaxClassifier((4,), solver="sgd", learning_rate_init=1e-7, max_iter=50)
+    with pytest.warns(TrainingWarning) as seen:
+        stalled.fit(X, y)
+    text = str(seen[0].message)
+    assert stalled.n_iter_ < 50  # ended by its own rule, and not by max_iter
+    assert "stalled" in text
+    for words in ("solver='adam'", "learning_rate_init (it was 1e-07)", "less alpha, l1"):
+        assert words in text
+    network = sigmax.Network([5, 4, 3], seed=0)  # other callers keep their own words
+    with pytest.warns(TrainingWarning, match=r" learning_rate \(it was 1e-07\)"):
+        network.fit(X, np.arange(len(X)) % 3, learning_rate=1e-7, epochs=20, batch_size=1000)

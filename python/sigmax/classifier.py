@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
+from sigmax import diagnosis
 from sigmax._errors import DivergedError
 from sigmax._estimator import parameters
 from sigmax._estimator.convergence import Convergence
@@ -46,7 +47,8 @@ class SigmaxClassifier(FittedClassifier):
 
     - activation is "logistic", nothing else.
     - Two classes have two softmax outputs rather than one logistic one: the same function, but
-      coefs_[-1] has two columns, and both are penalised.
+      coefs_[-1] has two columns, both are penalised, and both are moved, so that an update changes
+      their difference twice as much. A rate at the edge of stability has to be halved.
     - Initial weights are drawn as `init` says, biases are 0.
     - alpha: MLPClassifier divides (alpha/2) sum w^2 by the rows of each batch, a short last one
       included. Here it is l2 = alpha / (m mean weight) for batches of m rows, the last one too, so
@@ -273,6 +275,8 @@ class SigmaxClassifier(FittedClassifier):
         -----
         ConvergenceWarning
             When max_iter epochs were not enough.
+        TrainingWarning
+            When nothing was learnt, or X is too large for sigmoids, with what to change.
         """
         parameters.check(self)
         goes_on = self.warm_start and hasattr(self, "network_")
@@ -393,7 +397,8 @@ class SigmaxClassifier(FittedClassifier):
     def _train(self, train: Callable[..., History], *arrays: Any, **options: Any) -> History | None:
         """Call train, and take Ctrl-C for the end of it, as MLPClassifier does; None then."""
         try:
-            return train(*arrays, **options)
+            with diagnosis.in_words_of(parameters.NAMES_OF_OPTIONS):
+                return train(*arrays, **options)
         except KeyboardInterrupt:
             warnings.warn("training was interrupted; what was trained is kept", stacklevel=3)
         except DivergedError as error:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
+import re
 import sys
 import warnings
+from collections.abc import Iterator, Mapping
+from contextvars import ContextVar
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
@@ -33,6 +37,24 @@ _STALLED = 0.99
 _SOMETHING = 0.01  # of it there must be to learn, before learning nothing is remarkable
 _ENOUGH_EPOCHS = 10  # before a training is called stalled
 
+_names: ContextVar[Mapping[str, str]] = ContextVar("_names")
+
+
+@contextlib.contextmanager
+def in_words_of(names: Mapping[str, str]) -> Iterator[None]:
+    """Let warnings say names[word] for word: what the options of `fit` are to the caller's user.
+
+    Examples
+    --------
+    >>> with in_words_of({"optimizer": "solver"}):
+    ...     network.fit(X, y)
+    """
+    token = _names.set(names)
+    try:
+        yield
+    finally:
+        _names.reset(token)
+
 
 def after_first_epoch(network: Network, work: Assembly, history: History) -> bool:
     """Warn of an X that is too large as soon as it shows, and return whether it does."""
@@ -42,7 +64,7 @@ def after_first_epoch(network: Network, work: Assembly, history: History) -> boo
 
 def at_the_end(network: Network, work: Assembly, options: FitOptions, history: History) -> None:
     """Warn of a training that learnt nothing, or of a large X that keeps the cost high."""
-    if not history.epochs or history.stopped == "callback":
+    if not history.epochs:
         return
     cost = history.cost[-1]
     guessing, floor = _guessing_and_floor(network, work, options)
@@ -54,7 +76,7 @@ def at_the_end(network: Network, work: Assembly, options: FitOptions, history: H
         and cost - floor >= _STALLED * to_learn
     ):
         _warn(_stalled(network, cost, guessing, work, options, history))
-    elif cost - floor > _HIGH_AT_THE_END * scale:
+    elif cost - floor > _HIGH_AT_THE_END * scale and history.stopped != "callback":
         _warn_of_large_x(work, history)
 
 
@@ -162,6 +184,9 @@ def _size_of_x(work: Assembly) -> tuple[float, float]:
 
 def _warn(text: str) -> None:
     """Warn at the line that called into this package."""
+    names = _names.get({})
+    if names:
+        text = re.sub(rf"\b({'|'.join(names)})\b", lambda word: names[word[0]], text)
     depth, frame = 1, sys._getframe()
     while frame.f_back is not None and frame.f_globals.get("__name__", "").startswith("sigmax."):
         depth, frame = depth + 1, frame.f_back

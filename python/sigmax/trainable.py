@@ -57,7 +57,8 @@ class Trainable:
         X, y : array_like
             Examples and targets, see `Network`. X may also be a SciPy sparse matrix, a
             `numpy.memmap`, or, without y, a callable that returns an iterator over blocks (X, y)
-            for each epoch; see `sigmax.sources`.
+            for each epoch; see `sigmax.sources`. A file larger than memory is read much faster in
+            its own order, with shuffle=False.
         X_val, y_val : array_like, optional
             Examples to report cost and accuracy on after each epoch; both or neither.
         sample_weight, sample_weight_val : array_like (n,), optional

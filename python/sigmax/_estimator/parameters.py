@@ -17,6 +17,13 @@ from sigmax.weighting import row_weights
 if TYPE_CHECKING:
     from sigmax.classifier import SigmaxClassifier
 
+# what a warning of `fit` has to call its options here
+NAMES_OF_OPTIONS = {
+    "optimizer": "solver",
+    "learning_rate": "learning_rate_init",
+    "more epochs": "a larger max_iter",
+    "l2": "alpha",
+}
 SOLVERS = ("lbfgs", "sgd", "adam", "adamw", "rmsprop")
 _RATES = ("constant", "invscaling", "adaptive")
 _FLAGS = ("shuffle", "warm_start", "nesterovs_momentum", "early_stopping", "standardize")
