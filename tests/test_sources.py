@@ -9,7 +9,7 @@ import pytest
 import sigmax
 from bad_input import refused
 from helpers import random_data, randomize
-from sigmax import _rows, sources
+from sigmax import _mapped, _rows, sources
 from sigmax._examples import as_examples
 from sigmax._sigmax import ffi
 
@@ -117,6 +117,36 @@ def test_a_mapped_file_gives_the_bits_of_the_array(network, data, tmp_path, smal
         assert trained.predict_proba(given).tobytes() == expected.predict_proba(X).tobytes()
         np.testing.assert_array_equal(trained.predict(given), expected.predict(X))
         assert trained.backprop(given, y).cost == expected.backprop(X, y).cost
+
+
+@pytest.mark.skipif(not hasattr(mmap, "MADV_RANDOM"), reason="no madvise")
+@pytest.mark.parametrize("memory", [0, 1 << 40])
+def test_only_a_file_larger_than_the_memory_is_said_to_be_read_in_no_order(
+    network, data, tmp_path, small_chunks, monkeypatch, memory
+):
+    advices = []
+
+    class Mapping(mmap.mmap):
+        def madvise(self, advice, *range_of_bytes):
+            advices.append(advice)
+            super().madvise(advice, *range_of_bytes)
+
+    monkeypatch.setattr(_mapped, "_memory", lambda: memory)
+    X, labels, _ = data
+    X.tofile(tmp_path / "X")
+    with open(tmp_path / "X", "rb") as file:
+        mapping = Mapping(file.fileno(), 0, access=mmap.ACCESS_READ)
+    given = np.frombuffer(mapping, X.dtype).reshape(X.shape)
+    expected = network.copy()
+    expected.fit(X, labels, epochs=2)
+    network.fit(given, labels, epochs=2)
+    assert network.parameters.tobytes() == expected.parameters.tobytes()
+    random_then_normal = [mmap.MADV_RANDOM, mmap.MADV_NORMAL]
+    assert advices == ([] if memory else 2 * random_then_normal)
+    network.fit(given, labels, epochs=2, shuffle=False)
+    with pytest.raises(ZeroDivisionError):
+        network.fit(given, labels, callbacks=[lambda *_: 1 / 0])
+    assert advices == ([] if memory else 3 * random_then_normal)
 
 
 @pytest.mark.parametrize("kind", ["u1", "f8", "f2", "?"])

@@ -6,7 +6,7 @@ An array in memory is made so once; of anything else only blocks are.
 
 from __future__ import annotations
 
-import mmap
+import contextlib
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -22,6 +22,7 @@ from sigmax._arrays import (
     require_finite,
     require_shape,
 )
+from sigmax._mapped import is_mapped, scattered
 from sigmax._sigmax import ffi, lib
 from sigmax._sparse import Csr, as_csr
 
@@ -69,6 +70,10 @@ class Rows(ABC):
 
     @abstractmethod
     def __len__(self) -> int: ...
+
+    def scattered(self) -> contextlib.AbstractContextManager[None]:
+        """Return a context in which blocks are asked for in no order."""
+        return contextlib.nullcontext()
 
     @abstractmethod
     def raw(self, index: Index) -> Array:
@@ -167,6 +172,10 @@ class ArrayRows(Rows):
     def __len__(self) -> int:
         """Count the rows."""
         return len(self._given if self._chosen is None else self._chosen)
+
+    def scattered(self) -> contextlib.AbstractContextManager[None]:
+        """See `Rows`."""
+        return scattered(self._given)
 
     def raw(self, index: Index) -> Array:
         """See `Rows`."""
@@ -327,14 +336,4 @@ def open_rows(X: object, dtype: np.dtype[Any], width: int, name: str = "X") -> R
     given = as_numbers(X, name)
     require_shape(given.shape, width, name)
     large = given.size * dtype.itemsize > _SMALL_FILE
-    return ArrayRows(given, name, dtype, mapped=large and _is_mapped(given))
-
-
-def _is_mapped(array: Array) -> bool:
-    """Tell whether the array's memory is that of a mapped file, views of it included."""
-    base: object = array
-    while isinstance(base, np.ndarray):
-        if isinstance(base, np.memmap):
-            return True
-        base = base.base
-    return isinstance(base, mmap.mmap)
+    return ArrayRows(given, name, dtype, mapped=large and is_mapped(given))

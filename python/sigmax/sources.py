@@ -94,16 +94,18 @@ class GatheredSource:
         rows = self._examples.rows
         batches = _CHUNK_BYTES // (rows.width * rows.dtype.itemsize * batch_size)
         step = max(1, batches) * batch_size
-        for begin in range(start, len(rows), step):
-            end = min(begin + step, len(rows))
-            if order is None:
+        blocks = [(begin, min(begin + step, len(rows))) for begin in range(start, len(rows), step)]
+        if order is None:
+            for begin, end in blocks:
                 yield Piece(self._examples.block(slice(begin, end)))
-                continue
-            # read in the order of the file, and let C put the rows into that of the epoch
-            sorter = np.argsort(order[begin:end])
-            rank = np.empty(end - begin, np.uintp)
-            rank[sorter] = np.arange(end - begin, dtype=np.uintp)
-            yield Piece(self._examples.block(order[begin:end][sorter]), rank)
+            return
+        with rows.scattered():
+            for begin, end in blocks:
+                # read in the order of the file, and let C put the rows into that of the epoch
+                sorter = np.argsort(order[begin:end])
+                rank = np.empty(end - begin, np.uintp)
+                rank[sorter] = np.arange(end - begin, dtype=np.uintp)
+                yield Piece(self._examples.block(order[begin:end][sorter]), rank)
 
 
 class Stream:
