@@ -16,12 +16,12 @@ ROWS = 300
 
 SCRIPT = """
 import sys, numpy as np, sigmax
-path, resume, out = sys.argv[1:]
+path, resume, out, optimizer = sys.argv[1:]
 rng = np.random.default_rng(3)
 X = rng.normal(size=(3000, 20)).astype(np.float32)
 y = (X @ rng.normal(size=(20, 4))).argmax(axis=1)
 network = sigmax.Network([20, 30, 4], seed=9)
-options = dict(epochs=40, optimizer="adam", dropout=0.25, validation_fraction=0.2,
+options = dict(epochs=40, optimizer=optimizer, dropout=0.25, validation_fraction=0.2,
                early_stopping="cost", patience=40, schedule="cosine", batch_size=7)
 try:
     print("ready", flush=True)
@@ -55,8 +55,18 @@ def finish(process):
 
 @pytest.mark.skipif(os.name == "nt", reason="signals of another kind")
 @pytest.mark.parametrize("kind", ["SIGINT", "SIGKILL"])
-def test_ctrl_c_and_kill_at_random_moments(path, tmp_path, kind):
-    process = start("", "new", tmp_path / "whole.npz")
+@pytest.mark.parametrize(
+    "optimizer",
+    [
+        "adam",
+        *(
+            pytest.param(name, marks=pytest.mark.slow)
+            for name in ("sgd", "momentum", "nesterov", "rmsprop", "adamw")
+        ),
+    ],
+)
+def test_ctrl_c_and_kill_at_random_moments(path, tmp_path, kind, optimizer):
+    process = start("", "new", tmp_path / "whole.npz", optimizer)
     began = time.perf_counter()
     code, expected = finish(process)
     longest = time.perf_counter() - began
@@ -64,7 +74,7 @@ def test_ctrl_c_and_kill_at_random_moments(path, tmp_path, kind):
     rng = np.random.default_rng()  # other moments in every run
     how, interruptions = "new", 0
     while True:
-        process = start(path, how, tmp_path / "resumed.npz")
+        process = start(path, how, tmp_path / "resumed.npz", optimizer)
         try:
             process.wait(rng.uniform(0, longest))
         except subprocess.TimeoutExpired:
