@@ -61,10 +61,10 @@ def row_weights(
         of_rows = _of_classes(class_weight, labels, targets, n_classes)
         weights = of_rows if weights is None else weights * of_rows
         if not weights.any():
-            raise ValueError(
-                f"class_weight{'' if sample_weight is None else f' and {name} together'} "
-                f"leave no row with a weight; expected at least one weight > 0"
-            )
+            what = "class_weight leaves"
+            if sample_weight is not None:
+                what = f"class_weight and {name} together leave"
+            raise ValueError(f"{what} no row with a weight; expected at least one weight > 0")
     if weights is None:
         return None
     if mean_one:
