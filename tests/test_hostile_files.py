@@ -142,6 +142,15 @@ def refused(path):
     return str(caught.value)
 
 
+def test_encrypted(network, path):
+    network.save(path)
+    content = bytearray(path.read_bytes())
+    directory = content.index(b"PK\1\2")
+    content[directory + 8] |= 1  # of the first entry
+    path.write_bytes(content)
+    assert "encrypted" in refused(path)
+
+
 class Bomb:
     """Unpickling this calls a function."""
 

@@ -28,6 +28,7 @@ from sigmax._arrays import Array
 from sigmax._errors import FileFormatError
 
 _END_RECORD = 22  # bytes of the record that ends a zip archive without a comment
+_LONGEST_HEADER = 1024  # of a .npy; those that are written here have 118 bytes
 
 Path = str | os.PathLike[str]
 
@@ -266,7 +267,8 @@ def _read(content: bytes, form: Form) -> dict[str, Array]:
             member.filename.removesuffix(".npy"): _read_array(archive, member)
             for member in _checked_members(archive, content, form)
         }
-    # what zipfile and NumPy raise for damaged headers, checksums included
+    # What zipfile and NumPy raise for damaged headers, checksums included. A MemoryError, or the
+    # RuntimeError of a lock for which there is no memory, is not the file's fault.
     except (
         BadZipFile,
         EOFError,
@@ -274,7 +276,7 @@ def _read(content: bytes, form: Form) -> dict[str, Array]:
         NotImplementedError,
         OSError,
         OverflowError,
-        RuntimeError,
+        RecursionError,
         struct.error,
         SyntaxError,
         TokenError,
@@ -295,6 +297,8 @@ def _checked_members(archive: ZipFile, content: bytes, form: Form) -> list[ZipIn
         raise FileFormatError(f"damaged: it declares {declared} arrays, {len(members)} were found")
     _check_names([member.filename for member in members], form)
     for member in members:
+        if member.flag_bits & 1:
+            raise FileFormatError(f"{member.filename!r} is encrypted; a {form.what} is not")
         if member.compress_type != 0 or member.file_size != member.compress_size:
             raise FileFormatError(
                 f"{member.filename!r} is compressed; a {form.what} is stored as it is"
@@ -325,10 +329,15 @@ def _read_array(archive: ZipFile, member: ZipInfo) -> Array:
     file: BinaryIO = BytesIO(archive.read(member))  # checks the checksum
     if np.lib.format.read_magic(file) != (1, 0):
         raise FileFormatError(f"{member.filename!r} has an unknown version of the .npy format")
-    try:
-        shape, fortran_order, dtype = np.lib.format.read_array_header_1_0(file)
-    except MemoryError as error:  # Python's parser, of thousands of signs: it is no lack of memory
-        raise FileFormatError(f"{member.filename!r}: its header is nested too deeply") from error
+    at = file.tell()
+    header_size = int.from_bytes(file.read(2), "little")
+    file.seek(at)
+    if header_size > _LONGEST_HEADER:  # of thousands of signs, Python's parser says MemoryError
+        raise FileFormatError(
+            f"{member.filename!r}: its header has {header_size} bytes; "
+            f"expected {_LONGEST_HEADER} or less"
+        )
+    shape, fortran_order, dtype = np.lib.format.read_array_header_1_0(file)
     if dtype.hasobject:
         raise FileFormatError(f"{member.filename!r} holds pickled objects, which are never read")
     count = 1
