@@ -70,8 +70,8 @@ struct sigmax_engine {
 
     /* softmax(z_L / temperature) and what follows from it, row block by row block: probabilities (rows, n_L), labels
        (rows), and, when data has targets, the sums over the rows of s C_x and of s where classified correctly. Each
-       output may be NULL. Returns 0, and outputs without meaning, when X holds an infinity or NaN: looked for here,
-       while a block is in the cache. */
+       output may be NULL. Returns SIGMAX_NOT_FINITE when X holds an infinity or NaN, looked for here while a block is
+       in the cache, SIGMAX_NOT_A_NUMBER when an output is NaN, and outputs without meaning in both. */
     int (*infer)(const struct sigmax_shape *shape, const void *parameters, double temperature,
                  const struct sigmax_data *data, void *probabilities, int64_t *labels, double *cost, double *n_correct,
                  void *workspace, const struct sigmax_team *team);

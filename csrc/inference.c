@@ -14,10 +14,10 @@ static int infer(const sigmax_network *network, const void *parameters, double t
     struct sigmax_workspace workspace;
     status = sigmax_workspace_allocate(&workspace, bytes);
     if (status != SIGMAX_OK) return status;
-    const int finite = network->engine->infer(&network->shape, parameters, temperature, data, probabilities, labels,
-                                              cost, n_correct, workspace.start, &team);
+    status = network->engine->infer(&network->shape, parameters, temperature, data, probabilities, labels, cost,
+                                    n_correct, workspace.start, &team);
     free(workspace.block);
-    return finite ? SIGMAX_OK : SIGMAX_NOT_FINITE;
+    return status;
 }
 
 static int is_temperature(double temperature)
@@ -44,10 +44,9 @@ int sigmax_predict(const sigmax_network *network, const void *parameters, const 
     return infer(network, parameters, 1.0, &data, NULL, labels, NULL, NULL);
 }
 
-static int is_finite(const sigmax_network *network, const void *X, size_t rows)
+static int is_finite(const sigmax_network *network, const void *values, size_t n)
 {
-    const size_t n = rows * network->shape.sizes[0];
-    return network->engine->first_non_finite(X, n) == n;
+    return network->engine->first_non_finite(values, n) == n;
 }
 
 int sigmax_activations(const sigmax_network *network, const void *parameters, const void *X, size_t rows,
@@ -58,7 +57,7 @@ int sigmax_activations(const sigmax_network *network, const void *parameters, co
     if (X == NULL || activations == NULL) return SIGMAX_BAD_ARGUMENT;
     int status = sigmax_check_rows(network, rows);
     if (status != SIGMAX_OK) return status;
-    if (!is_finite(network, X, rows)) return SIGMAX_NOT_FINITE;
+    if (!is_finite(network, X, rows * network->shape.sizes[0])) return SIGMAX_NOT_FINITE;
     const struct sigmax_team team = sigmax_team_of_this_call();
     struct sigmax_workspace workspace;
     status = sigmax_workspace_allocate(&workspace,
@@ -102,7 +101,7 @@ int sigmax_backprop(const sigmax_network *network, const void *parameters, const
         && !sigmax_labels_in_range(data->labels, NULL, 0, data->rows, shape->sizes[shape->n_layers])) {
         return SIGMAX_BAD_LABEL;
     }
-    if (!is_finite(network, data->X, data->rows)) return SIGMAX_NOT_FINITE;
+    if (!is_finite(network, data->X, data->rows * shape->sizes[0])) return SIGMAX_NOT_FINITE;
     const struct sigmax_team team = sigmax_team_of_this_call();
     struct sigmax_workspace workspace;
     status
@@ -110,5 +109,7 @@ int sigmax_backprop(const sigmax_network *network, const void *parameters, const
     if (status != SIGMAX_OK) return status;
     network->engine->backprop(shape, parameters, data, cost, activations, deltas, gradient, workspace.start, &team);
     free(workspace.block);
-    return SIGMAX_OK;
+    const size_t outputs = data->rows * shape->sizes[shape->n_layers];
+    const char *const a_L = (const char *)activations + (data->rows * shape->n_neurons - outputs) * network->real_size;
+    return is_finite(network, a_L, outputs) ? SIGMAX_OK : SIGMAX_NOT_A_NUMBER;
 }

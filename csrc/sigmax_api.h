@@ -64,7 +64,8 @@ typedef enum sigmax_status {
     SIGMAX_BAD_INSTRUCTION_SET = 7, /* SIGMAX_ISA names a set that is unknown, or not available here */
     SIGMAX_DIVERGED = 8,            /* a batch made the cost or a parameter infinite or NaN */
     SIGMAX_NOT_FINITE = 9,          /* X holds an infinity or NaN */
-    SIGMAX_BAD_SPARSE = 10          /* a sparse row that starts or ends where it cannot, or a column beyond n_0 - 1 */
+    SIGMAX_BAD_SPARSE = 10,         /* a sparse row that starts or ends where it cannot, or a column beyond n_0 - 1 */
+    SIGMAX_NOT_A_NUMBER = 11 /* an output is NaN: a parameter is not finite, or numbers are too large to add up */
 } sigmax_status;
 
 /* One English sentence for a status, never NULL; a constant. */
@@ -109,13 +110,14 @@ int sigmax_initialize(const sigmax_network *network, void *parameters, int init,
 
 /* probabilities (rows, n_L) real = softmax(z_L / temperature), a_L at a temperature of 1; temperature is finite
    and > 0.
-   Memory beyond the arguments is bounded, whatever the number of rows. After SIGMAX_NOT_FINITE what is written there
-   means nothing. */
+   Memory beyond the arguments is bounded, whatever the number of rows. After SIGMAX_NOT_FINITE and SIGMAX_NOT_A_NUMBER
+   what is written there means nothing. */
 int sigmax_predict_proba(const sigmax_network *network, const void *parameters, double temperature, const void *X,
                          size_t rows, void *probabilities);
-/* labels (rows): the first largest output of each row. SIGMAX_NOT_FINITE as above. */
+/* labels (rows): the first largest output of each row. SIGMAX_NOT_FINITE and SIGMAX_NOT_A_NUMBER as above. */
 int sigmax_predict(const sigmax_network *network, const void *parameters, const void *X, size_t rows, int64_t *labels);
-/* activations (rows * (n_1 + ... + n_L)) real: a_1 (rows, n_1), then a_2, ..., a_L. */
+/* activations (rows * (n_1 + ... + n_L)) real: a_1 (rows, n_1), then a_2, ..., a_L. They may be NaN: here one sees where
+   it begins. */
 int sigmax_activations(const sigmax_network *network, const void *parameters, const void *X, size_t rows,
                        void *activations);
 
@@ -142,7 +144,7 @@ typedef struct sigmax_data {
 
 /* *cost = C = (1/rows) sum_x s C_x in nats, at a temperature as above; *n_correct = the number of rows whose first
    largest output is the class of the row, its label or the first largest entry of its targets, each row counted s
-   times. Either pointer may be NULL. SIGMAX_NOT_FINITE for X. */
+   times. Either pointer may be NULL. SIGMAX_NOT_FINITE for X, SIGMAX_NOT_A_NUMBER for outputs. */
 int sigmax_cost(const sigmax_network *network, const void *parameters, double temperature, const sigmax_data *data,
                 double *cost, double *n_correct);
 
@@ -151,7 +153,7 @@ int sigmax_cost(const sigmax_network *network, const void *parameters, double te
  * layer after layer: a_l (rows, n_l), delta_l (rows, n_l), one row of delta_l being the error of that example. X is
  * checked: SIGMAX_NOT_FINITE. (sigmax_train does not look: see sigmax_first_non_finite.)
  * gradient is laid out as the parameters: nabla_w_l and nabla_b_l, means over the rows (BP3, BP4). *cost = C. Rows are
- * weighted where there are weights.
+ * weighted where there are weights. SIGMAX_NOT_A_NUMBER when an a_L is NaN; what is written then means nothing.
  */
 int sigmax_backprop(const sigmax_network *network, const void *parameters, const sigmax_data *data, double *cost,
                     void *activations, void *deltas, void *gradient);

@@ -26,6 +26,8 @@ const char *sigmax_status_text(int status)
         return "X holds an infinity or NaN";
     case SIGMAX_BAD_SPARSE:
         return "a sparse row starts or ends where it cannot, or has a column that the network does not have";
+    case SIGMAX_NOT_A_NUMBER:
+        return "an output is NaN: a parameter is infinite or NaN, or numbers are too large to be added up";
     default:
         return "unknown status";
     }

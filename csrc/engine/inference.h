@@ -40,7 +40,7 @@ struct inference {
     real *packed;             /* W_1^T, W_2^T, ... as panels, or NULL */
     char *worker_memory;
     size_t worker_bytes;
-    size_t *block_finite; /* whether the block's inputs are */
+    int *block_status;
     double *block_cost;
     double *block_correct;
 };
@@ -79,7 +79,7 @@ static size_t inference_workspace(const struct sigmax_shape *shape, size_t rows,
     const size_t blocks = count_blocks(rows);
     struct cutter cutter = {NULL, 0};
     cut(&cutter, smaller(n_threads, blocks), per_worker);
-    cut(&cutter, blocks, sizeof(size_t));
+    cut(&cutter, blocks, sizeof(int));
     cut(&cutter, blocks, sizeof(double));
     cut(&cutter, blocks, sizeof(double));
     cut(&cutter, packed_weights(shape, rows), sizeof(real));
@@ -162,8 +162,10 @@ static void infer_block(void *context, size_t index, size_t worker)
     } else {
         forward_to_z(shape, job->parameters, X, rows, memory.activations, without_dropout, memory.scratch, &job->alone);
     }
-    job->block_finite[index] = first_non_finite(X, rows * shape->sizes[0]) == rows * shape->sizes[0];
-    if (!job->block_finite[index]) return;
+    if (first_non_finite(X, rows * shape->sizes[0]) != rows * shape->sizes[0]) {
+        job->block_status[index] = SIGMAX_NOT_FINITE;
+        return;
+    }
     real *const a_L = memory.activations + layer_at(shape, shape->n_layers, rows);
     if (job->temperature != 1) cool(a_L, job->temperature, rows, k);
     if (job->y.labels != NULL || job->y.targets != NULL) {
@@ -174,13 +176,14 @@ static void infer_block(void *context, size_t index, size_t worker)
     } else {
         softmax(a_L, a_L, rows, k);
     }
+    job->block_status[index] = first_non_finite(a_L, rows * k) == rows * k ? SIGMAX_OK : SIGMAX_NOT_A_NUMBER;
     if (job->probabilities != NULL) memcpy(job->probabilities + first * k, a_L, rows * k * sizeof *a_L);
     if (job->labels != NULL) {
         for (size_t r = 0; r < rows; r++) job->labels[first + r] = (int64_t)first_largest(a_L + r * k, k);
     }
 }
 
-/* Returns whether X is finite; where it is not, the outputs mean nothing. */
+/* Returns the status of the first block that has another than SIGMAX_OK; then the outputs mean nothing. */
 static int infer(const struct sigmax_shape *shape, const real *parameters, double temperature,
                  const struct sigmax_data *data, real *probabilities, int64_t *labels, double *cost, double *n_correct,
                  void *workspace, const struct sigmax_team *team)
@@ -201,7 +204,7 @@ static int infer(const struct sigmax_shape *shape, const real *parameters, doubl
     };
     struct cutter cutter = {workspace, 0};
     job.worker_memory = cut(&cutter, n_threads, job.worker_bytes);
-    job.block_finite = cut(&cutter, blocks, sizeof(size_t));
+    job.block_status = cut(&cutter, blocks, sizeof(int));
     job.block_cost = cut(&cutter, blocks, sizeof(double));
     job.block_correct = cut(&cutter, blocks, sizeof(double));
     const size_t packed = packed_weights(shape, data->rows);
@@ -211,16 +214,16 @@ static int infer(const struct sigmax_shape *shape, const real *parameters, doubl
     }
     team->parallel(n_threads, blocks, infer_block, &job);
     for (size_t i = 0; i < blocks; i++) {
-        if (!job.block_finite[i]) return 0;
+        if (job.block_status[i] != SIGMAX_OK) return job.block_status[i];
     }
-    if (data->labels == NULL && data->targets == NULL) return 1;
+    if (data->labels == NULL && data->targets == NULL) return SIGMAX_OK;
     *cost = 0;
     *n_correct = 0;
     for (size_t i = 0; i < blocks; i++) {
         *cost += job.block_cost[i];
         *n_correct += job.block_correct[i];
     }
-    return 1;
+    return SIGMAX_OK;
 }
 
 #endif

@@ -35,6 +35,7 @@ class _Lib:
     SIGMAX_DIVERGED: Final[int]
     SIGMAX_NOT_FINITE: Final[int]
     SIGMAX_BAD_SPARSE: Final[int]
+    SIGMAX_NOT_A_NUMBER: Final[int]
     SIGMAX_FLOAT32: Final[int]
     SIGMAX_FLOAT64: Final[int]
     SIGMAX_LECUN: Final[int]

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, cast
 
 import numpy as np
 
 from sigmax._arrays import Array, pointer
-from sigmax._errors import check
+from sigmax._rows import DenseRows
 from sigmax._sigmax import ffi, lib
+from sigmax.prediction import refuse
 from sigmax.scoring import score
 
 if TYPE_CHECKING:
@@ -74,15 +75,15 @@ def _flat_backprop(network: Network, examples: Examples) -> tuple[float, Array, 
     activations = np.empty(len(examples) * layout.n_units, layout.dtype)
     deltas = np.empty_like(activations)
     gradient: Array = np.empty(layout.n_parameters, layout.dtype)
-    check(
-        lib.sigmax_backprop(
-            layout.handle,
-            network._pointer,
-            examples.struct,
-            cost,
-            pointer(activations),
-            pointer(deltas),
-            pointer(gradient),
-        )
+    status = lib.sigmax_backprop(
+        layout.handle,
+        network._pointer,
+        examples.struct,
+        cost,
+        pointer(activations),
+        pointer(deltas),
+        pointer(gradient),
     )
+    if status != lib.SIGMAX_OK:
+        refuse(network, status, cast(DenseRows, examples.rows).X)
     return cost[0], deltas, gradient

@@ -162,17 +162,18 @@ class _Part:
             block = Examples(block.rows, None, smoothed.astype(layout.dtype), block.weights)
         units: Array = np.empty((2, len(block) * layout.n_units), layout.dtype)
         cost = ffi.new("double *")
-        check(
-            lib.sigmax_backprop(
-                network._handle,
-                pointer(self._trial),
-                block.struct,
-                cost,
-                pointer(units[0]),
-                pointer(units[1]),
-                pointer(self._gradient),
-            )
+        status = lib.sigmax_backprop(
+            network._handle,
+            pointer(self._trial),
+            block.struct,
+            cost,
+            pointer(units[0]),
+            pointer(units[1]),
+            pointer(self._gradient),
         )
+        if status == lib.SIGMAX_NOT_A_NUMBER:
+            raise DivergedError(self._run.now.epoch, 0)
+        check(status)
         a_L: Any = layout.units(units[0], len(block))[-1]
         correct = a_L.argmax(axis=1) == classes
         weights = block.weights

@@ -193,7 +193,8 @@ class Network(Trainable):
         ------
         TypeError, ValueError
             When X has another number of columns than n_0, or anything but finite real numbers; the
-            error names row and value.
+            error names row and value. When the outputs of a row are NaN: a parameter is, or numbers
+            are so large that infinities of both signs meet.
 
         Examples
         --------
@@ -211,10 +212,10 @@ class Network(Trainable):
         status = lib.sigmax_predict_proba(
             self._handle, self._pointer, self._temperature, data, n, pointer(probabilities)
         )
-        if status != _OK:
-            prediction.refuse(status, cast(Array, X), data)
         if version is None or self._guard.version is not version:  # trained by another thread
             return self.copy().predict_proba(X)
+        if status != _OK:
+            prediction.refuse(self, status, cast(Array, X))
         return probabilities
 
     def predict(self, X: RowsLike) -> npt.NDArray[np.int64]:
@@ -238,17 +239,18 @@ class Network(Trainable):
         status = lib.sigmax_predict(
             self._handle, self._pointer, data, n, pointer("int64_t[]", labels)
         )
-        if status != _OK:
-            prediction.refuse(status, cast(Array, X), data)
         if version is None or self._guard.version is not version:
             return self.copy().predict(X)
+        if status != _OK:
+            prediction.refuse(self, status, cast(Array, X))
         return labels
 
     def activations(self, X: RowsLike) -> list[Array]:
         """Return [a_0, ..., a_L] with a_l (n, n_l); a_0 is X itself where no copy was needed.
 
         These are the activations of training, at a temperature of 1; X is made dense as a whole.
-        Raises what `predict_proba` raises.
+        Raises what `predict_proba` raises, but for NaN, which is returned: the first layer with one
+        is where it comes from.
 
         Examples
         --------

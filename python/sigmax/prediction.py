@@ -84,12 +84,35 @@ def activations(network: Network, X: object) -> list[Array]:
     return [a_0, *layout.units(units, n)]
 
 
-def refuse(status: int, X: Array, data: CData) -> NoReturn:
-    """Raise what a prediction's status stands for; C knows only that X is not finite, not where."""
+def refuse(
+    network: Network, status: int, X: Array, rows: Rows | None = None, first: int = 0
+) -> NoReturn:
+    """Raise what the status of a call with X (n, n_0) stands for, and say where; C does not know.
+
+    C can take X as it is. Where it is a part of rows, its row 0 is their row `first`.
+    """
+    rows = DenseRows(X, "X") if rows is None else rows
     if status == lib.SIGMAX_NOT_FINITE:
-        require_finite(X, X, data, "X")
+        require_finite(X, X, pointer(X), rows.name)
+    if status == lib.SIGMAX_NOT_A_NUMBER:
+        _refuse_nan(network, X, rows, first)
     check(status)
     raise AssertionError(f"status {status} is no error")
+
+
+def _refuse_nan(network: Network, X: Array, rows: Rows, first: int) -> None:
+    layout = network._layout
+    layout.require_finite(network._arena, "an answer")
+    label = np.empty(1, INT64)
+    for i in range(len(X)):
+        row, out = pointer(X[i]), pointer("int64_t[]", label)
+        if lib.sigmax_predict(layout.handle, network._pointer, row, 1, out) != lib.SIGMAX_OK:
+            raise ValueError(
+                f"{rows.name}[{rows.number(first + i)}]: the network's outputs are NaN, because "
+                f"sums of products are too large for {layout.dtype}; expected less than "
+                f"{np.abs(X[i]).max():.3g}, the largest number of that row, or than "
+                f"{np.abs(network._arena).max():.3g}, the largest parameter"
+            )
 
 
 def _rows(network: Network, X: object) -> Rows:
@@ -111,5 +134,6 @@ def _in_blocks(
         block = rows.block(part)
         status = infer(pointer(block), len(block), out[part])
         if status != lib.SIGMAX_OK:
-            whole = rows.X if isinstance(rows, DenseRows) else block
-            refuse(status, whole, pointer(whole))
+            if isinstance(rows, DenseRows):
+                refuse(network, status, rows.X)
+            refuse(network, status, block, rows, start)

@@ -146,8 +146,8 @@ static void test_equations_refuse(void)
 
 static void test_status_texts(void)
 {
-    for (int i = SIGMAX_OK; i <= SIGMAX_NOT_FINITE; i++) {
-        for (int j = i + 1; j <= SIGMAX_NOT_FINITE + 1; j++) {
+    for (int i = SIGMAX_OK; i <= SIGMAX_NOT_A_NUMBER; i++) {
+        for (int j = i + 1; j <= SIGMAX_NOT_A_NUMBER + 1; j++) {
             CHECK(strcmp(sigmax_status_text(i), sigmax_status_text(j)) != 0, "%d and %d: %s", i, j,
                   sigmax_status_text(i));
         }

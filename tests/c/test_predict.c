@@ -149,6 +149,40 @@ static void test_not_finite(int dtype)
     end_small(&s);
 }
 
+/* No answer is NaN in silence, whichever parameter makes it so and however many rows there are. */
+static void test_not_a_number(int dtype)
+{
+    enum { ROWS = 400 };
+    static double X[ROWS * N_IN], probabilities[ROWS * N_CLASSES];
+    static double activations[ROWS * N_NEURONS], deltas[ROWS * N_NEURONS], gradient[N_PARAMETERS];
+    static int64_t labels[ROWS], answer[ROWS];
+    struct small s;
+    begin_small(&s, dtype);
+    for (size_t i = 0; i < ROWS * N_IN; i++) put(dtype, X, i, get(dtype, s.X, i % (N_ROWS * N_IN)));
+    for (size_t at = 0; at < N_PARAMETERS; at++) {
+        const size_t rows = at % 2 ? ROWS : 1;
+        const sigmax_data data = {.X = X, .labels = labels, .rows = rows};
+        const double kept = get(dtype, s.parameters, at);
+        double cost = -1;
+        put(dtype, s.parameters, at, (double)NAN);
+        int status = sigmax_predict_proba(s.network, s.parameters, 1.0, X, rows, probabilities);
+        CHECK(status == SIGMAX_NOT_A_NUMBER, "predict_proba, w[%zu]: %s", at, sigmax_status_text(status));
+        status = sigmax_predict_proba(s.network, s.parameters, 2.0, X, rows, probabilities);
+        CHECK(status == SIGMAX_NOT_A_NUMBER, "at a temperature, w[%zu]: %s", at, sigmax_status_text(status));
+        status = sigmax_predict(s.network, s.parameters, X, rows, answer);
+        CHECK(status == SIGMAX_NOT_A_NUMBER, "predict, w[%zu]: %s", at, sigmax_status_text(status));
+        status = sigmax_cost(s.network, s.parameters, 1.0, &data, &cost, NULL);
+        CHECK(status == SIGMAX_NOT_A_NUMBER && cost < 0, "cost, w[%zu]: %s", at, sigmax_status_text(status));
+        status = sigmax_backprop(s.network, s.parameters, &data, &cost, activations, deltas, gradient);
+        CHECK(status == SIGMAX_NOT_A_NUMBER, "backprop, w[%zu]: %s", at, sigmax_status_text(status));
+        status = sigmax_activations(s.network, s.parameters, X, rows, activations);
+        CHECK(status == SIGMAX_OK && isnan(get(dtype, activations, rows * N_NEURONS - 1)), "activations, w[%zu]: %s",
+              at, sigmax_status_text(status));
+        put(dtype, s.parameters, at, kept);
+    }
+    end_small(&s);
+}
+
 static void test_zero_rows(int dtype)
 {
     struct small s;
@@ -218,6 +252,7 @@ int main(void)
         for (double temperature = 0.125; temperature < 100; temperature *= 2) test_temperature(dtypes[d], temperature);
         test_many_rows(dtypes[d]);
         test_not_finite(dtypes[d]);
+        test_not_a_number(dtypes[d]);
         test_zero_rows(dtypes[d]);
         test_refuses(dtypes[d]);
         test_equations_refuse_null(dtypes[d]);

@@ -67,6 +67,53 @@ def test_inputs_and_weights_at_the_limit(dtype, factor):
     np.testing.assert_allclose(probabilities.sum(axis=1), 1, rtol=1e-6)
 
 
+def test_no_answer_is_nan_in_silence(dtype, instruction_set):
+    network, twin = (sigmax.Network([3, 4, 3], dtype=dtype, seed=1) for _ in range(2))
+    X, y = np.ones((5000, 3), dtype), np.zeros(5000, int)
+    big = np.finfo(dtype).max
+    # Hidden neurons are 0, and in that row 1: its z_L are infinite, and inf - inf is NaN.
+    X[4321] = big
+    network.weights[0][:] = 4
+    network.biases[0][:] = -1000
+    network.weights[1][:] = big / 2
+    asked = {
+        "predict_proba": lambda network, X: network.predict_proba(X),
+        "predict": lambda network, X: network.predict(X),
+        "of float64": lambda network, X: network.predict(X.astype(np.float64)),
+        "of a list": lambda network, X: network.predict(X[4300:4400].tolist()),
+        "cost": lambda network, X: network.cost(X, y),
+        "accuracy": lambda network, X: network.accuracy(X, y),
+        "backprop": lambda network, X: network.backprop(X, y),
+        "calibrate": lambda network, X: network.calibrate(X, y),
+    }
+    nan = np.isnan(network.activations(X)[-1]).any(axis=1)
+    assert np.flatnonzero(nan).tolist() == [4321]
+    twin.parameters[5] = np.nan
+    for name, ask in asked.items():
+        row = 21 if name == "of a list" else 4321
+        with pytest.raises(ValueError, match=rf"X(_val)?\[{row}\]: .* NaN, .*too large"):
+            ask(network, X)
+        with pytest.raises(ValueError, match=r"weights\[0\]\[1, 2\] is nan; an answer needs"):
+            ask(twin, np.ones((5000, 3), dtype))
+    assert np.isnan(twin.activations(X[:1])[1]).any()
+    # Outputs that are infinite, but for one: a limit that softmax has.
+    network.parameters[:] = 0
+    network.biases[1][1] = -np.inf
+    np.testing.assert_allclose(network.predict_proba(np.ones((1, 3))), [[0.5, 0, 0.5]])
+
+
+def test_a_validation_whose_outputs_are_nan():
+    network = sigmax.Network([2, 2], seed=1)
+    network.weights[0][:] = [[4, -4], [-4, 4]]
+    X = np.ones((4, 2), np.float32)
+    X_val = X.copy()
+    X_val[2] = np.finfo(np.float32).max, -np.finfo(np.float32).max
+    options = {"epochs": 1, "learning_rate": 1e-3}
+    with pytest.raises(ValueError, match=r"X_val\[2\]: .* NaN, .*too large"):
+        network.fit(X, [0, 1, 0, 1], X_val=X_val, y_val=[0, 1, 0, 1], **options)
+    network.fit(X, [0, 1, 0, 1], X_val=X, y_val=[0, 1, 0, 1], **options)
+
+
 def test_subnormals_survive(dtype):
     tiny = np.finfo(dtype).smallest_subnormal
     network = sigmax.Network([2, 2], dtype=dtype, seed=1)
