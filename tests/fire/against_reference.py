@@ -38,6 +38,17 @@ class Case:
     threads: int = 1
     terms: dict = field(default_factory=dict)
 
+    @property
+    def comparable_terms(self):
+        """terms, without l1 in float32 after many updates.
+
+        Its slope sign(w) is a step: a weight that passes 0 meets it an update earlier or later by
+        rounding alone, and what follows is another training.
+        """
+        n_updates = self.epochs * -(-self.rows // self.batch_size)
+        left_out = {"l1"} if self.dtype == "float32" and n_updates > 40 else set()
+        return {name: value for name, value in self.terms.items() if name not in left_out}
+
 
 def random_case(rng):
     """Any case whose reference takes some milliseconds."""
@@ -105,7 +116,7 @@ def check_training(case, network, X, y, rng):
         learning_rate=rate,
         seed=dropout_seed(network, network.epochs_trained),
         weight_decay=0.01 if case.optimizer == "adamw" else 0.0,
-        **case.terms,
+        **case.comparable_terms,
     )
     state = new_state(case.optimizer, network.n_parameters)
     now = Trained(*reference_parameters(network), state, 0, 0.0, 0.0)
@@ -127,7 +138,7 @@ def check_training(case, network, X, y, rng):
             learning_rate=rate,
             optimizer=case.optimizer,
             shuffle=case.shuffle,
-            **case.terms,
+            **case.comparable_terms,
         )
     tolerance = TRAINED[case.dtype]
     np.testing.assert_allclose(history.cost, expected_cost, rtol=tolerance, atol=tolerance)

@@ -66,8 +66,8 @@ def work(seconds, seed):
                 marks.append(resident())
     # Single marks differ by what is cached at that moment: medians tell what grows.
     fifth = len(marks) // 5
-    grown = statistics.median(marks[-fifth:]) - statistics.median(marks[fifth : 2 * fifth])
-    print(*counts.values(), int(grown), flush=True)
+    levels = [statistics.median(marks[i * fifth : (i + 1) * fifth]) for i in range(5)]
+    print(*counts.values(), *(int(level - levels[1]) for level in levels), flush=True)
 
 
 def main():
@@ -96,12 +96,13 @@ def main():
             print(f"process {i}, seed {seed + i}: exit code {worker.returncode}")
             failed += 1
             continue
-        cases, files, mistakes, grown = map(int, out.split())
+        cases, files, mistakes, *levels = map(int, out.split())
         print(
             f"process {i}, seed {seed + i}: {cases} cases against the reference, {files} files, "
-            f"{mistakes} mistakes refused; memory grew by {grown / 1024:.0f} KiB"
+            f"{mistakes} mistakes refused; memory in each fifth: "
+            f"{', '.join(f'{level / 1024:+.0f}' for level in levels)} KiB"
         )
-        failed += grown > FLAT
+        failed += levels[-1] > FLAT
     return 1 if failed else 0
 
 

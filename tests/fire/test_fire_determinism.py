@@ -50,6 +50,52 @@ def test_any_number_of_threads_and_twice(data, optimizer, tried):
     tried("trainings compared to the bit", 5)
 
 
+def sparse(X):
+    scipy_sparse = pytest.importorskip("scipy.sparse")
+    return scipy_sparse.csr_array(np.where(np.abs(X) < 0.7, 0, X).astype(X.dtype))
+
+
+def stream(X, y):
+    return lambda: ((X[i : i + 111], y[i : i + 111]) for i in range(0, len(X), 111))
+
+
+def mapped(X, folder):
+    X.tofile(folder / "X.bin")
+    return np.memmap(folder / "X.bin", X.dtype, "r", shape=X.shape)
+
+
+# Ways to the same batches: (X, y, options) of data and of a folder.
+SOURCES = {
+    "L-BFGS": lambda X, y, _: (X, y, {"optimizer": "lbfgs", "epochs": 4, "l2": 1e-3}),
+    "weights": lambda X, y, _: (X, y, {"sample_weight": np.arange(ROWS) % 5 / 2.0, **OPTIONS}),
+    "soft labels": lambda X, y, _: (
+        X,
+        np.eye(SIZES[-1], dtype=X.dtype)[y] * 0.9 + 0.1 / 7,
+        OPTIONS,
+    ),
+    "standardized": lambda X, y, _: (X, y, {"standardize": True, **OPTIONS}),
+    "sparse": lambda X, y, _: (sparse(X), y, OPTIONS),
+    "stream": lambda X, y, _: (stream(X, y), None, {**OPTIONS}),
+    "mapped": lambda X, y, folder: (mapped(X, folder), y, OPTIONS),
+    "held out": lambda X, y, _: (X, y, {"validation_fraction": 0.2, **OPTIONS}),
+}
+
+
+@pytest.mark.parametrize("name", SOURCES)
+def test_any_number_of_threads_for_every_source(data, name, tmp_path, tried):
+    if name == "L-BFGS":
+        pytest.importorskip("scipy")
+    X, y, options = SOURCES[name](*data, tmp_path)
+    found = {}
+    for threads in (1, 2, 3, 7, 16):
+        network = sigmax.Network(SIZES, dtype=data[0].dtype, seed=5)
+        with sigmax.num_threads(threads):
+            found[threads] = bits(network, network.fit(X, y, **options))
+    assert all(run == found[1] for run in found.values()), found
+    assert len(found[1][1]["cost"]) == options["epochs"]
+    tried("trainings compared to the bit", 5)
+
+
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
 def test_any_chunks(data, optimizer, monkeypatch, tried):
     whole = train(data, optimizer)
