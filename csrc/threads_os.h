@@ -34,6 +34,10 @@ typedef volatile size_t os_counter;
 
 #if defined(_MSC_VER) /* clang-cl too */
 #define OS_THREAD_LOCAL __declspec(thread)
+#elif defined(__GLIBC__)
+/* In the memory that every thread begins with. Else glibc allocates it when a thread first looks at it, and ends the
+   process when it cannot. */
+#define OS_THREAD_LOCAL __thread __attribute__((tls_model("initial-exec")))
 #else
 #define OS_THREAD_LOCAL __thread
 #endif
