@@ -192,8 +192,10 @@ def round_of(action):
         if k >= libc.allocations_stop() and not failed:
             return k
 for action in (create, predict_proba, predict, predict_list, activations, save, copy_and_pickle):
-    # Not called beforehand: at its first look at a thread-local variable in a thread, glibc would end
-    # a process that has no memory for it. See OS_THREAD_LOCAL in csrc/threads_os.h.
+    # glibc ends a process that has no memory for the thread-local variables of a library, when a
+    # thread first looks at one. The worker pool has one: see OS_THREAD_LOCAL in csrc/threads_os.h.
+    if action is not predict_proba:
+        action()  # NumPy has others
     alive = []
     for _ in range(4):
         n = round_of(action)
