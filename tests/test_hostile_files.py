@@ -142,6 +142,15 @@ def refused(path):
     return str(caught.value)
 
 
+def test_an_archive_behind_another_one(network, path):
+    # Who looks from the end sees the second, who looks from the front the first.
+    network.save(path)
+    first = path.read_bytes()
+    sigmax.Network(SIZES, seed=3).save(path)
+    path.write_bytes(first + path.read_bytes())
+    assert "it declares" in refused(path)
+
+
 def test_encrypted(network, path):
     network.save(path)
     content = bytearray(path.read_bytes())
