@@ -2,11 +2,12 @@
 
 import pickle
 import threading
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 
 import numpy as np
 import pytest
 import sigmax
+from sigmax._guard import undisturbed
 
 SIZES = (200, 300, 10)
 ROWS = 400
@@ -84,6 +85,63 @@ def test_readings_during_a_training_are_of_before_or_after(name, data, tmp_path,
     assert len(answers) >= N_READERS
     tried(f"readings during a training: {name}", len(answers))
     tried(f"readings during a training: {name}: distinct states seen", len(set(answers)))
+
+
+def halves(network, begun, go_on):
+    """Halve all parameters, with a stop in the middle."""
+    middle = network.n_parameters // 2
+    network.parameters[:middle] /= 2
+    begun.set()
+    assert go_on.wait(60)
+    network.parameters[middle:] /= 2
+
+
+@pytest.mark.parametrize("name", READINGS)
+def test_a_reading_in_the_middle_of_a_writing(name, data, tmp_path):
+    # The same at one certain moment: it waits, or it is done again, and gives what is whole.
+    (X, y), reading, network = data, READINGS[name], new_network()
+    before = reading(network, X, y, tmp_path)
+    network.parameters[:] /= 2
+    expected = reading(network, X, y, tmp_path)
+    assert before != expected
+    network.parameters[:] *= 2
+    begun, go_on = threading.Event(), threading.Event()
+    with ThreadPoolExecutor(2) as pool:
+        writer = pool.submit(network._guard.write, halves, network, begun, go_on)
+        try:
+            assert begun.wait(60)
+            assert network._guard.version is None
+            reader = pool.submit(reading, network, X, y, tmp_path)
+            assert not wait([reader], timeout=0.2).done, "an answer of half-written parameters"
+        finally:
+            go_on.set()
+        writer.result(timeout=60)
+        assert reader.result(timeout=60) == expected
+
+
+def test_a_reading_that_a_writing_disturbed_is_done_again():
+    network, seen = new_network(), []
+
+    def compute(network):
+        seen.append(network)
+        if len(seen) == 1:
+            original._guard.write(original.parameters.fill, 0.25)
+        return network.parameters.tobytes()
+
+    original = network
+    assert undisturbed(network, compute) == bytes(network.parameters)
+    assert len(seen) == 2 and seen[0] is network and seen[1] is not network
+
+    def fails(network):
+        seen.append(network)
+        if len(seen) == 3:
+            original._guard.write(original.parameters.fill, 0.5)
+            raise ValueError("what half-written parameters led to")
+        return "fine"
+
+    assert undisturbed(network, fails) == "fine"
+    with pytest.raises(ZeroDivisionError):  # of its own, when nobody disturbed it
+        undisturbed(network, lambda network: 1 / 0)
 
 
 def test_parameters_as_a_whole_during_lbfgs(data, tried):
@@ -193,6 +251,7 @@ def test_a_training_that_ends_early_gives_the_network_back(data, error):
 
     with pytest.raises(error):
         network.fit(*data, epochs=1, callbacks=[fails], **OPTIONS)
+    assert network._guard.trainer is None
     with ThreadPoolExecutor(1) as pool:
         pool.submit(network.fit, *data, epochs=1).result()
 

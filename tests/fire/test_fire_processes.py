@@ -113,6 +113,30 @@ print(whole)
     tried("forks while another thread trains: the child's network was whole", whole)
 
 
+def test_a_fork_in_the_middle_of_an_update():
+    # At one certain moment. The same thread forks, so that nothing else can be in the way.
+    code = """
+other = network.copy()
+def forks():
+    network.parameters[:5] = 1
+    pid = os.fork()
+    network.parameters[5:] = 1
+    return pid
+pid = network._guard.write(forks)
+if pid == 0:
+    signal.alarm(60)
+    refused = 0
+    for use in (network.copy, lambda: network.fit(X, y, epochs=1), lambda: network.save("absent")):
+        try: use()
+        except RuntimeError as error: refused += "half written" in str(error)
+    fine = refused == 3 and bits(other) == expected
+    os._exit(0 if fine else 3)
+assert os.waitpid(pid, 0)[1] == 0
+assert (network.copy().parameters == 1).all()
+"""
+    scripts.run(WIDE + code, env=THREADS)
+
+
 POOL = """
 import multiprocessing, sys
 from concurrent.futures import ProcessPoolExecutor
