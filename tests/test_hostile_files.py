@@ -151,6 +151,15 @@ def test_an_archive_behind_another_one(network, path):
     assert "it declares" in refused(path)
 
 
+@pytest.mark.parametrize("change", [-1, 1])
+def test_a_wrong_number_of_members(network, path, change):
+    network.save(path)
+    content = bytearray(path.read_bytes())
+    content[-12] += change
+    path.write_bytes(content)
+    assert "it declares" in refused(path)
+
+
 def test_encrypted(network, path):
     network.save(path)
     content = bytearray(path.read_bytes())
