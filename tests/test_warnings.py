@@ -1,11 +1,11 @@
 """Defaults converge on the digits, and a training that gets nowhere says what to change."""
 
 import warnings
-from pathlib import Path
 
 import numpy as np
 import pytest
 import sigmax
+from sigmax.data import load_digits
 
 ARCHITECTURES = [[64, 10], [64, 30, 10], [64, 100, 10], [64, 30, 30, 10]]
 
@@ -13,8 +13,8 @@ ARCHITECTURES = [[64, 10], [64, 30, 10], [64, 100, 10], [64, 30, 30, 10]]
 @pytest.fixture(scope="module")
 def digits():
     """1,400 images to train on and 397 to test on: pixels 0 ... 16, labels."""
-    with np.load(Path(sigmax.__file__).with_name("digits.npz")) as arrays:
-        X, y = arrays["images"].reshape(-1, 64).astype(np.float64), arrays["labels"].astype(int)
+    X, y = load_digits()
+    X = X.astype(np.float64) * 16
     order = np.random.default_rng(1).permutation(len(y))
     train, test = order[:1400], order[1400:]
     return X[train], y[train], X[test], y[test]

@@ -229,9 +229,10 @@ def load_digits() -> tuple[NDArray[np.float32], NDArray[np.int64]]:
     """
     packed = resources.files(__package__).joinpath("digits.npz").read_bytes()
     with np.load(io.BytesIO(packed), allow_pickle=False) as arrays:
-        images, labels = arrays["images"], arrays["labels"]
-    X = images.reshape(len(images), -1).astype(np.float32) / np.float32(16)
-    return X, labels.astype(np.int64)
+        pixels, labels = arrays["pixels"], arrays["labels"]
+    X = np.empty(pixels.T.shape, np.float32)
+    X[np.argsort(labels, kind="stable")] = pixels.T  # like images lie together there: digits.txt
+    return X / np.float32(16), labels.astype(np.int64)
 
 
 def _kind(path: Path) -> str:
