@@ -51,7 +51,6 @@ STAND_INS = {
         plat="manylinux_2_31_x86_64",
         compiled={
             "cp311-cp311": Interpreter("python3.11"),
-            "cp313-cp313": Interpreter("python3.13"),
         },
     ),
     # glibc 2.36: to compile a CPython under emulation takes an hour, so it is the release's own
