@@ -91,7 +91,7 @@ class Rehearsal:
         return done, printed, sorted(output.glob("*.whl"))
 
     def build(self, whole: bool) -> Path:
-        """The rehearsal itself, with the whole suite or the quick part of it; return the abi3 wheel."""
+        """The rehearsal itself, with all tests or the quick ones; return the abi3 wheel."""
         tests = () if whole else QUICK_TESTS
         tree = self.export(f"good-{self.machine}")
         done, printed, wheels = self.cibuildwheel(tree, self.interpreters, tests)
