@@ -9,8 +9,7 @@ import numpy as np
 import pytest
 import sigmax
 from bad_input import refused
-from sigmax.options import OPTION_NAMES, FitKeywords, FitOptions
-from sigmax.partial import PARTIAL_OPTIONS
+from sigmax.options import OPTION_NAMES, PARTIAL_OPTIONS, FitKeywords, FitOptions
 
 NAN, INF = math.nan, math.inf
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import sigmax
 from helpers import what_it_holds
-from sigmax import checkpoints, epoch
+from sigmax import checkpoints, epoch, training
 
 SIZES = (6, 7, 3)
 ROWS = 90
@@ -44,7 +44,7 @@ def interrupt(monkeypatch):
                     interrupter.left = None
                     raise KeyboardInterrupt
 
-    for module in (epoch, sigmax.training):
+    for module in (epoch, training):
         monkeypatch.setattr(module, "Pace", Pace)
     return interrupter
 

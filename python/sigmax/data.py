@@ -232,7 +232,8 @@ def load_digits() -> tuple[NDArray[np.float32], NDArray[np.int64]]:
         pixels, labels = arrays["pixels"], arrays["labels"]
     X = np.empty(pixels.T.shape, np.float32)
     X[np.argsort(labels, kind="stable")] = pixels.T  # like images lie together there: digits.txt
-    return X / np.float32(16), labels.astype(np.int64)
+    X /= 16
+    return X, labels.astype(np.int64)
 
 
 def _kind(path: Path) -> str:

@@ -244,6 +244,11 @@ class FitKeywords(TypedDict, total=False):
 
 
 OPTION_NAMES = tuple(f.name for f in dataclasses.fields(FitOptions))
+PARTIAL_OPTIONS = (
+    *("batch_size", "learning_rate", "optimizer", "momentum", "beta1", "beta2", "rho", "epsilon"),
+    *("weight_decay", "l2", "l1", "clip_norm", "dropout", "label_smoothing", "shuffle"),
+    "class_weight",
+)
 
 NAMES_ELSEWHERE = {  # of scikit-learn, Keras and PyTorch, where no spelling leads to ours
     "lr": "learning_rate",

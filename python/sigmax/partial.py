@@ -21,18 +21,12 @@ from sigmax.epoch import (
     shuffle,
 )
 from sigmax.history import History
-from sigmax.options import chosen
+from sigmax.options import PARTIAL_OPTIONS, chosen
 from sigmax.sources import Stream, make_source, open_data
 from sigmax.weighting import row_weights
 
 if TYPE_CHECKING:
     from sigmax.network import Network
-
-PARTIAL_OPTIONS = (
-    *("batch_size", "learning_rate", "optimizer", "momentum", "beta1", "beta2", "rho", "epsilon"),
-    *("weight_decay", "l2", "l1", "clip_norm", "dropout", "label_smoothing", "shuffle"),
-    "class_weight",
-)
 
 
 @dataclass

@@ -11,7 +11,7 @@ import numpy as np
 from sigmax import _option_checks as checks
 from sigmax._arrays import Array, as_integer
 from sigmax._estimator.convergence import Rules
-from sigmax.partial import PARTIAL_OPTIONS
+from sigmax.options import PARTIAL_OPTIONS
 from sigmax.weighting import row_weights
 
 if TYPE_CHECKING:
