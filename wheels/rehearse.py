@@ -24,7 +24,7 @@ from test_installed import QUICK_TESTS
 
 ROOT = Path(__file__).resolve().parents[1]
 # The equations, the activations and their neighbours: emulated, a test takes ten times as long.
-EMULATED_TESTS = ("test_equations", "test_activation", "test_optimizers")
+EMULATED_TESTS = ("test_equations", "test_activation", "test_network")
 
 
 class Rehearsal:
@@ -62,8 +62,6 @@ class Rehearsal:
         output = tree.with_name(tree.name.replace("tree-", "dist-"))
         shutil.rmtree(output, ignore_errors=True)
         options = [*network_options(), f"--env=AUDITWHEEL_PLAT={plat or self.stand_in.plat}"]
-        if self.emulated:
-            options.append(f"--arch={self.stand_in.debian}")
         builds = " ".join(f"{name.split('-')[1]}-manylinux_*" for name in interpreters)
         environment = {
             **os.environ,

@@ -195,10 +195,10 @@ def make_image(machine: str, folder: Path) -> str:
     if subprocess.run(["podman", "image", "exists", image], check=False).returncode == 0:
         return image
     root = folder / f"{stand_in.suite}-{machine}"
+    architecture = f"--arch={stand_in.debian}"
     if not (root / "opt" / "python").exists():
         shutil.rmtree(root, ignore_errors=True)
         packages = f"--include={IN_ROOT},{stand_in.packages}"
-        architecture = f"--arch={stand_in.debian}"
         run(
             *("debootstrap", "--variant=minbase", architecture, packages, stand_in.suite),
             *(root, debian_site()),
@@ -213,7 +213,7 @@ def make_image(machine: str, folder: Path) -> str:
         run("chroot", root, "python3", "-m", "venv", f"/opt/python/{name}")
     interpreters = [f"/opt/python/{name}/bin" for name in (*stand_in.compiled, *own)]
     archive = subprocess.Popen(["tar", "-C", root, "-c", "."], stdout=subprocess.PIPE)
-    run("podman", "import", "-q", "-", f"{image}:bare", stdin=archive.stdout)
+    run("podman", "import", "-q", architecture, "-", f"{image}:bare", stdin=archive.stdout)
     if archive.wait() != 0:
         raise SystemExit(f"the root {root} could not be archived")
     install = " && ".join(
