@@ -67,12 +67,12 @@ static INLINE void gradient_tile(int height, int width, const struct gradient_jo
     }
 }
 
-/* The same for the last inputs, where they fill no vector. */
+/* The same for the last neurons, and for the last inputs, where they fill no vector. */
 static void gradient_edge(const struct gradient_job *job, size_t height, size_t neuron, size_t col, size_t cols,
-                          const real *d, const real *b)
+                          const real *d, const real *b, size_t b_p)
 {
     LINE_ALIGNED real sum[ROWS][COLS];
-    tile_of(height, cols)(job->rows, d, 1, ROWS, b, whole_vectors(cols), sum);
+    tile_of(height, cols)(job->rows, d, 1, ROWS, b, b_p, sum);
     for (size_t i = 0; i < height; i++) {
         blend_into(cols, job->blend.decay, sum[i], job->out + (neuron + i) * job->n_in + col);
     }
@@ -85,15 +85,22 @@ static void gradient_rows(void *context, size_t index, size_t worker)
     const size_t first = index * ROWS, end = smaller(first + ROWS, job->n_out);
     (void)worker;
     for (size_t col = 0; col < job->n_in; col += COLS) {
-        const size_t cols = smaller(job->n_in - col, COLS), b_p = job->packed ? whole_vectors(cols) : job->n_in;
-        const real *const b = job->packed ? job->a_panels + col * job->rows : job->a + col;
+        const size_t cols = smaller(job->n_in - col, COLS);
+        const real *b = job->a + col;
+        size_t b_p = job->n_in;
+        if (job->packed || cols % LANES != 0) {
+            b = job->packed ? job->a_panels + col * job->rows : job->a_panels;
+            b_p = whole_vectors(cols);
+        }
         for (size_t neuron = first, height; neuron < end; neuron += height) {
             const real *const d = job->delta_panels + first * job->rows + (neuron - first);
             height = tile_height(smaller(end - neuron, job->packed ? ROWS : SHALLOW_ROWS));
-            if (cols % LANES != 0) {
-                gradient_edge(job, height, neuron, col, cols, d, job->packed ? b : job->a_panels);
+            if (cols % LANES == 0 && height == ROWS) {
+                WITH_CONSTANT_WIDTH(gradient_tile, ROWS, cols, job, neuron, col, d, b, b_p);
+            } else if (cols % LANES == 0 && height == SHALLOW_ROWS) {
+                WITH_CONSTANT_WIDTH(gradient_tile, SHALLOW_ROWS, cols, job, neuron, col, d, b, b_p);
             } else {
-                WITH_CONSTANT_SIZE(gradient_tile, height, cols, job, neuron, col, d, b, b_p);
+                gradient_edge(job, height, neuron, col, cols, d, b, b_p);
             }
         }
     }

@@ -83,8 +83,7 @@ static inline size_t tile_height(size_t left)
     return left >= ROWS ? ROWS : ROWS > 4 && left >= 4 ? 4 : left >= 2 ? 2 : 1;
 }
 
-/* Calls f(height, width, ...) with constants: a height that tile_height gave, and the width of the vectors that cols
-   fills. */
+/* Calls f(height, width, ...) with a constant width, that of the vectors which cols fills. */
 #define WITH_CONSTANT_WIDTH(f, height, cols, ...)                                                                      \
     do {                                                                                                               \
         if (VECTORS >= 3 && (cols) > 2 * LANES) {                                                                      \
@@ -93,19 +92,6 @@ static inline size_t tile_height(size_t left)
             f(height, 2 * LANES, __VA_ARGS__);                                                                         \
         } else {                                                                                                       \
             f(height, LANES, __VA_ARGS__);                                                                             \
-        }                                                                                                              \
-    } while (0)
-
-#define WITH_CONSTANT_SIZE(f, height, cols, ...)                                                                       \
-    do {                                                                                                               \
-        if ((height) == ROWS) {                                                                                        \
-            WITH_CONSTANT_WIDTH(f, ROWS, cols, __VA_ARGS__);                                                           \
-        } else if (ROWS > 4 && (height) == 4) {                                                                        \
-            WITH_CONSTANT_WIDTH(f, 4, cols, __VA_ARGS__);                                                              \
-        } else if ((height) == 2) {                                                                                    \
-            WITH_CONSTANT_WIDTH(f, 2, cols, __VA_ARGS__);                                                              \
-        } else {                                                                                                       \
-            WITH_CONSTANT_WIDTH(f, 1, cols, __VA_ARGS__);                                                              \
         }                                                                                                              \
     } while (0)
 
