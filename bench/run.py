@@ -24,7 +24,7 @@ from sigmax._bench.workloads import INFERENCE, TRAINING, Workload
 PARTS = ("training", "inference", "batch", "width", "options", "memory")
 SWEEP_CONTENDERS = ("sigmax", "numpy", "jax_scan")
 SWEEP_ROUNDS = 5
-SAMPLE_SECONDS = 0.1
+SAMPLE_SECONDS = 0.25
 
 
 def _comma_list(known: Sequence[str], what: str):

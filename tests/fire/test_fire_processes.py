@@ -187,6 +187,7 @@ def test_a_system_that_refuses_threads(tried):
         WIDE
         + """
 import resource
+network.copy().fit(X, y, epochs=1)  # imports what another user may not be able to read
 if os.geteuid() == 0:
     try: os.setgroups([]); os.setgid(54321); os.setuid(54321)
     except OSError: print("cannot"); sys.exit()
