@@ -59,6 +59,6 @@ enum { GRADIENT_BYTES = 2048 * 1024 };
 enum { SUM_ROWS = 512 };
 
 /* Products of fewer multiply-adds than this stay on the calling thread. */
-enum { PARALLEL_WORK = 500000 };
+enum { PARALLEL_WORK = 1000000 };
 
 #endif
