@@ -183,7 +183,7 @@ static void infer_block(void *context, size_t index, size_t worker)
     }
 }
 
-/* Returns the status of the first block that has another than SIGMAX_OK; then the outputs mean nothing. */
+/* Returns SIGMAX_NOT_FINITE where any block has it, else another status than SIGMAX_OK; then the outputs mean nothing. */
 static int infer(const struct sigmax_shape *shape, const real *parameters, double temperature,
                  const struct sigmax_data *data, real *probabilities, int64_t *labels, double *cost, double *n_correct,
                  void *workspace, const struct sigmax_team *team)
@@ -213,9 +213,12 @@ static int infer(const struct sigmax_shape *shape, const real *parameters, doubl
         pack_weights(shape, parameters, job.packed, team);
     }
     team->parallel(n_threads, blocks, infer_block, &job);
+    int status = SIGMAX_OK;
     for (size_t i = 0; i < blocks; i++) {
-        if (job.block_status[i] != SIGMAX_OK) return job.block_status[i];
+        if (job.block_status[i] == SIGMAX_NOT_FINITE) return SIGMAX_NOT_FINITE;
+        if (job.block_status[i] != SIGMAX_OK) status = job.block_status[i];
     }
+    if (status != SIGMAX_OK) return status;
     if (data->labels == NULL && data->targets == NULL) return SIGMAX_OK;
     *cost = 0;
     *n_correct = 0;

@@ -146,6 +146,11 @@ static void test_not_finite(int dtype)
         CHECK(status == SIGMAX_NOT_FINITE && cost < 0, "cost, X[%zu]: %s", at, sigmax_status_text(status));
         put(dtype, X, at, kept);
     }
+    /* The last block's input is named, and not the NaN that the blocks before it come to. */
+    put(dtype, s.parameters, 0, (double)NAN);
+    put(dtype, X, ROWS * N_IN - 1, (double)INFINITY);
+    const int status = sigmax_predict(s.network, s.parameters, X, ROWS, answer);
+    CHECK(status == SIGMAX_NOT_FINITE, "NaN first: %s", sigmax_status_text(status));
     end_small(&s);
 }
 
