@@ -22,7 +22,7 @@ from packaging.tags import sys_tags
 from packaging.utils import parse_wheel_filename
 from shared_object import SharedObject
 
-MOST_BYTES = 490_000  # the aim is 400,000; the unrolled tiles of six engines are most of it
+MOST_BYTES = 465_000  # the aim is 400,000; the unrolled tiles of six engines are most of it
 MOST_BYTES_INSTALLED = 1_500_000
 MOST_IMPORT_SECONDS = 0.020
 IMPORTS = 15  # at most, until one is fast enough: the others were disturbed by a busy machine
