@@ -25,6 +25,7 @@ from shared_object import SharedObject
 MOST_BYTES = 465_000  # the aim is 400,000; the unrolled tiles of six engines are most of it
 MOST_BYTES_INSTALLED = 1_500_000
 MOST_IMPORT_SECONDS = 0.020
+MOST_OF_NUMPY = 0.5  # of NumPy's own import, where that is more: on a slow machine both are
 IMPORTS = 15  # at most, until one is fast enough: the others were disturbed by a busy machine
 
 REQUIREMENTS = {"numpy", "cffi", "tqdm"}
@@ -107,11 +108,15 @@ def check_import(folder: Path) -> list[str]:
             break
         reports.append(import_report(folder))
     report = reports[0]
-    print(f"  import           {seconds * 1e3:.1f} ms of processor time beyond NumPy")
+    numpy_seconds = min(r["numpy_seconds"] for r in reports)
+    print(
+        f"  import           {seconds * 1e3:.1f} ms of processor time beyond NumPy's "
+        f"{numpy_seconds * 1e3:.1f} ms"
+    )
     complaints = []
     if not Path(report["file"]).is_relative_to(folder):
         complaints.append(f"{report['file']} was imported, not the wheel's package")
-    if seconds > MOST_IMPORT_SECONDS:
+    if seconds > max(MOST_IMPORT_SECONDS, MOST_OF_NUMPY * numpy_seconds):
         complaints.append(f"importing it takes {seconds * 1e3:.1f} ms beyond NumPy")
     if report["environment"]:
         complaints.append(f"importing it changes the environment: {report['environment']}")
