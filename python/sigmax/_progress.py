@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Protocol, cast
 
+from sigmax._imports import imports
+
 if TYPE_CHECKING:
     from sigmax.history import History
 
@@ -31,7 +33,8 @@ def progress_bar(wanted: bool, total: int | None, initial: int = 0) -> Iterator[
     if not wanted:
         yield None
         return
-    from tqdm.auto import tqdm  # only here, since it takes long to import
+    with imports:
+        from tqdm.auto import tqdm  # only here, since it takes long to import
 
     how = _ENDLESS if total is None else _FORMAT
     with tqdm(total=total, initial=initial, unit_scale=True, bar_format=how) as bar:

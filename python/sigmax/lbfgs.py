@@ -11,6 +11,7 @@ import numpy as np
 from sigmax._arrays import FLOAT64, Array, pointer
 from sigmax._errors import DivergedError, check
 from sigmax._examples import Examples
+from sigmax._imports import imports
 from sigmax._sigmax import ffi, lib
 
 if TYPE_CHECKING:
@@ -51,7 +52,8 @@ def train(run: Run, bar: Bar | None) -> None:
         When the cost or its gradient becomes infinite or NaN.
     """
     try:
-        optimize = importlib.import_module("scipy.optimize")
+        with imports:
+            optimize = importlib.import_module("scipy.optimize")
     except ImportError as error:
         raise ImportError("optimizer 'lbfgs' needs SciPy: pip install 'sigmax[scipy]'") from error
     options = run.options

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sigmax import diagnosis
+from sigmax._imports import imports
 from sigmax._progress import Bar, last_values, progress_bar
 from sigmax._sigmax import ffi
 from sigmax.assembly import Assembly, assemble
@@ -155,7 +156,8 @@ class Run:
 
     def save(self, *, finished: bool = False) -> None:
         """Write a checkpoint of this moment."""
-        from sigmax import checkpoints
+        with imports:
+            from sigmax import checkpoints
 
         assert self.options.checkpoint is not None
         self.network._epochs_trained = self._epochs_before + self.now.epoch
@@ -218,7 +220,8 @@ def fit(
         state, like = TrainingState(), network
         network._layout.require_finite(network._arena, "fit")
     else:
-        from sigmax import checkpoints
+        with imports:
+            from sigmax import checkpoints
 
         require_known(given, "fit", OPTION_NAMES)
         checkpoint = checkpoints.load(resume)
@@ -226,7 +229,8 @@ def fit(
         options, state = checkpoints.resumed_options(checkpoint, given), checkpoint.state
         like = checkpoint.network
     if options.checkpoint:
-        from sigmax import archive
+        with imports:
+            from sigmax import archive
 
         archive.require_writable(options.checkpoint)
     work = assemble(
@@ -244,7 +248,8 @@ def fit(
     if checkpoint is not None:
         network._guard.write(checkpoints.take_over, checkpoint, network, work)
     elif options.checkpoint:
-        from sigmax import checkpoints
+        with imports:
+            from sigmax import checkpoints
 
         state.marks = checkpoints.data_marks(work)
     network._guard.write(_begin_anew, network, work)
@@ -257,7 +262,8 @@ def fit(
     with progress_bar(options.progress, total, done) as bar:
         try:
             if options.optimizer == "lbfgs":
-                from sigmax import lbfgs
+                with imports:
+                    from sigmax import lbfgs
 
                 lbfgs.train(run, bar)
             else:

@@ -77,6 +77,25 @@ assert bits() == expected
     tried("forks from four threads at once", 4 * n)
 
 
+def test_fork_while_another_thread_imports():
+    # The first fit imports modules. A child made meanwhile must not wait for that import for ever.
+    code = """
+class Slow:
+    def find_spec(self, name, *_):
+        if name == "sigmax.training":
+            begun.set()
+            time.sleep(0.3)
+begun = threading.Event()
+sys.meta_path.insert(0, Slow())
+fits = threading.Thread(target=network.copy().fit, args=(X, y), kwargs={"epochs": 1})
+fits.start()
+begun.wait()
+assert child_agrees() == 0
+fits.join()
+"""
+    scripts.run(WIDE + code, env=THREADS)
+
+
 def test_fork_while_another_thread_trains(rounds, tried):
     # The child's copy of the network is whole, or it says that it is not; others are not concerned.
     n = rounds(8, 200)
