@@ -45,11 +45,6 @@ struct inference {
     double *block_correct;
 };
 
-static size_t count_blocks(size_t rows)
-{
-    return rows / INFERENCE_ROWS + (rows % INFERENCE_ROWS != 0);
-}
-
 static size_t inference_memory(struct inference_memory *memory, const struct sigmax_shape *shape, size_t rows,
                                void *start)
 {
@@ -61,13 +56,22 @@ static size_t inference_memory(struct inference_memory *memory, const struct sig
     return cutter.used;
 }
 
+/* The neurons of a layer that are packed: all but a few that would fill no more than a quarter of a vector. These are
+   dot products, where the inputs are many enough for their lanes to be worth adding up. */
+static inline size_t packed_neurons(size_t n_in, size_t n_out)
+{
+    const size_t last = n_out % LANES;
+    return last <= LANES / 4 && n_in >= 8 * LANES ? n_out - last : n_out;
+}
+
 /* Reals of all weights as panels, or 0 where they are not packed. */
 static size_t packed_weights(const struct sigmax_shape *shape, size_t rows)
 {
     const double most = (double)shape->n_weights * (8 + MOST_FILLING) / 8;
     double reals = 0;
     for (size_t l = 1; l <= shape->n_layers; l++) {
-        reals += (double)shape->sizes[l - 1] * (double)whole_vectors(shape->sizes[l]);
+        const size_t n_in = shape->sizes[l - 1];
+        reals += (double)n_in * (double)whole_vectors(packed_neurons(n_in, shape->sizes[l]));
     }
     return rows >= PACKED_ROWS && reals <= most ? (size_t)reals : 0;
 }
@@ -76,7 +80,7 @@ static size_t inference_workspace(const struct sigmax_shape *shape, size_t rows,
 {
     struct inference_memory memory;
     const size_t per_worker = inference_memory(&memory, shape, rows, NULL);
-    const size_t blocks = count_blocks(rows);
+    const size_t blocks = count_of(rows, INFERENCE_ROWS);
     struct cutter cutter = {NULL, 0};
     cut(&cutter, smaller(n_threads, blocks), per_worker);
     cut(&cutter, blocks, sizeof(int));
@@ -96,7 +100,7 @@ struct packing {
 static void pack_neurons(void *context, size_t index, size_t worker)
 {
     const struct packing *const job = context;
-    const size_t neuron = index * COLS, cols = smaller(job->n_out - neuron, COLS);
+    const size_t neuron = panel_begin(index, job->n_out), cols = panel_begin(index + 1, job->n_out) - neuron;
     (void)worker;
     pack_transposed(job->w + neuron * job->n_in, job->n_in, job->n_in, cols, job->panels + neuron * job->n_in);
 }
@@ -105,30 +109,48 @@ static void pack_weights(const struct sigmax_shape *shape, const real *parameter
                          const struct sigmax_team *team)
 {
     for (size_t l = 1; l <= shape->n_layers; l++) {
-        const size_t n_in = shape->sizes[l - 1], n_out = shape->sizes[l];
-        struct packing job = {parameters + shape->weight_offset[l], packed, n_in, n_out};
-        run_tasks(team, (double)n_in * (double)n_out, count_of(n_out, COLS), pack_neurons, &job);
-        packed += n_in * whole_vectors(n_out);
+        const size_t n_in = shape->sizes[l - 1], n_packed = packed_neurons(n_in, shape->sizes[l]);
+        struct packing job = {parameters + shape->weight_offset[l], packed, n_in, n_packed};
+        run_tasks(team, (double)n_in * (double)n_packed, count_of(n_packed, COLS), pack_neurons, &job);
+        packed += n_in * whole_vectors(n_packed);
     }
 }
 
-/* As forward_to_z, with packed weights: the same sums in the same order. */
-static void forward_packed(const struct sigmax_shape *shape, const real *parameters, const real *packed, const real *X,
-                           size_t rows, real *activations)
+/*
+ * As forward_to_z, for the rows of a block; packed may be NULL, and every sum has the same order whether it is or not,
+ * so that an answer does not depend on the number of blocks. Returns whether the inputs are known to be finite, without
+ * a pass over them: no infinity and no NaN can leave a sum finite in which it has a part.
+ */
+static int forward_of_block(const struct inference *inference, const real *X, size_t rows, real *activations,
+                            void *scratch)
 {
-    const real *a = X;
+    const struct sigmax_shape *const shape = inference->shape;
+    const real *a = X, *packed = inference->packed;
+    int finite = 1;
     for (size_t l = 1; l <= shape->n_layers; l++) {
-        const size_t n_in = shape->sizes[l - 1], n_out = shape->sizes[l];
-        const real *const b = parameters + shape->bias_offset[l];
-        real *const a_l = activations + layer_at(shape, l, rows);
-        matmul_packed(a, packed, a_l, rows, n_in, n_out);
-        for (size_t r = 0; r < rows; r++) {
-            for (size_t j = 0; j < n_out; j++) a_l[r * n_out + j] += b[j];
+        const size_t n_in = shape->sizes[l - 1], n_out = shape->sizes[l], n_packed = packed_neurons(n_in, n_out);
+        const real *const w = inference->parameters + shape->weight_offset[l];
+        const real *const b = inference->parameters + shape->bias_offset[l];
+        real *const z = activations + layer_at(shape, l, rows);
+        const struct forward_job all = {a, w, b, z, scratch, rows, n_in, n_out, n_out, 0};
+        const size_t by_tiles = forward_uses_dots(rows, n_in, n_out) ? 0 : n_packed;
+        if (packed != NULL) {
+            matmul_packed(a, packed, z, n_out, rows, n_in, by_tiles);
+            for (size_t r = 0; r < rows; r++) {
+                for (size_t j = 0; j < by_tiles; j++) z[r * n_out + j] += b[j];
+            }
+            packed += n_in * whole_vectors(n_packed);
+        } else if (by_tiles > 0) {
+            struct forward_job some = all;
+            some.n_out = by_tiles;
+            forward_by_panels(some, &inference->alone);
         }
-        if (l < shape->n_layers) sigmoids(a_l, a_l, rows * n_out);
-        packed += n_in * whole_vectors(n_out);
-        a = a_l;
+        dots_of_neurons(&all, by_tiles, n_out);
+        for (size_t r = 0; r < rows && l == 1; r++) finite &= is_finite(z[r * n_out]);
+        if (l < shape->n_layers) sigmoids(z, z, rows * n_out);
+        a = z;
     }
+    return finite;
 }
 
 /*
@@ -157,12 +179,8 @@ static void infer_block(void *context, size_t index, size_t worker)
     const real *const X = job->X + first * shape->sizes[0];
     struct inference_memory memory;
     inference_memory(&memory, shape, job->rows, job->worker_memory + worker * job->worker_bytes);
-    if (job->packed != NULL) {
-        forward_packed(shape, job->parameters, job->packed, X, rows, memory.activations);
-    } else {
-        forward_to_z(shape, job->parameters, X, rows, memory.activations, without_dropout, memory.scratch, &job->alone);
-    }
-    if (first_non_finite(X, rows * shape->sizes[0]) != rows * shape->sizes[0]) {
+    const int finite = forward_of_block(job, X, rows, memory.activations, memory.scratch);
+    if (!finite && first_non_finite(X, rows * shape->sizes[0]) != rows * shape->sizes[0]) {
         job->block_status[index] = SIGMAX_NOT_FINITE;
         return;
     }
@@ -183,13 +201,14 @@ static void infer_block(void *context, size_t index, size_t worker)
     }
 }
 
-/* Returns SIGMAX_NOT_FINITE where any block has it, else another status than SIGMAX_OK; then the outputs mean nothing. */
+/* Returns SIGMAX_NOT_FINITE where any block has it, else another status than SIGMAX_OK; then the outputs mean nothing.
+   */
 static int infer(const struct sigmax_shape *shape, const real *parameters, double temperature,
                  const struct sigmax_data *data, real *probabilities, int64_t *labels, double *cost, double *n_correct,
                  void *workspace, const struct sigmax_team *team)
 {
     struct inference_memory memory;
-    const size_t blocks = count_blocks(data->rows), n_threads = smaller(team->n_threads, blocks);
+    const size_t blocks = count_of(data->rows, INFERENCE_ROWS), n_threads = smaller(team->n_threads, blocks);
     struct inference job = {
         .shape = shape,
         .parameters = parameters,

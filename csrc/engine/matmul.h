@@ -13,8 +13,9 @@
  *     delta       examples  inputs    neurons   W, copied into panels
  *     gradient    neurons   inputs    examples  a, copied into panels
  *
- * A panel is b for COLS neighbouring j, laid out (p, j) without gaps and filled up with zeros to whole vectors. W is
- * never transposed. Tiles are cut by the sizes alone and each has one owner, so the number of threads changes nothing.
+ * A panel is b for COLS neighbouring j, laid out (p, j) without gaps and filled up with zeros to whole vectors.
+ * Inference over many rows transposes W, once, and broadcasts examples (matmul_packed). Tiles are cut by the sizes
+ * alone and each has one owner, so the number of threads changes nothing.
  */
 #ifndef SIGMAX_ENGINE_MATMUL_H
 #define SIGMAX_ENGINE_MATMUL_H

@@ -31,8 +31,13 @@ static void delta_tile(const struct delta_job *job, size_t height, size_t row, s
                        size_t b_p)
 {
     const size_t n_in = job->n_in, n_out = job->n_out;
+    const real *const delta = job->delta + row * n_out;
     LINE_ALIGNED real sum[ROWS][COLS];
-    tile_of(height, cols)(n_out, job->delta + row * n_out, n_out, 1, b, b_p, sum);
+    if (job->rows >= PACK_ROWS) {
+        prefetch_rows(job->out + row * n_in + col, n_in, height, cols);
+        if (job->a != NULL) prefetch_rows(job->a + row * n_in + col, n_in, height, cols);
+    }
+    tile_of(height, cols)(n_out, delta, n_out, 1, b, b_p, sum);
     for (size_t i = 0; i < height; i++) {
         const size_t at = (row + i) * n_in + col;
         for (size_t j = 0, n; j < cols; j += n) {
@@ -54,8 +59,8 @@ static void delta_tiles(const struct delta_job *job, size_t first, size_t end, s
     const size_t n_in = job->n_in, n_out = job->n_out;
     for (size_t row = 0, height; row < job->rows; row += height) {
         height = tile_height(job->rows - row);
-        for (size_t col = first; col < end; col += COLS) {
-            const size_t cols = smaller(end - col, COLS);
+        for (size_t col = first, cols; col < end; col += cols) {
+            cols = panel_cols(end - col);
             const real *const b = col < packed ? job->w + col : panels + (col - packed) * n_out;
             const size_t b_p = col < packed ? n_in : whole_vectors(cols);
             delta_tile(job, height, row, col, cols, b, b_p);
@@ -68,10 +73,11 @@ static void delta_panels(void *context, size_t index, size_t worker)
 {
     const struct delta_job *const job = context;
     const size_t n_in = job->n_in, n_out = job->n_out;
-    const size_t first = index * DELTA_PANELS * COLS, end = smaller(first + DELTA_PANELS * COLS, n_in);
+    const size_t first = panel_begin(index * DELTA_PANELS, n_in), end = panel_begin((index + 1) * DELTA_PANELS, n_in);
     real *const panels = job->panels + worker * n_out * smaller(whole_vectors(n_in), DELTA_PANELS * COLS);
     /* the inputs that are packed: all of them, or the last, where they fill no vector */
-    const size_t packed = job->rows >= PACK_ROWS ? first : end % LANES == 0 ? end : end / COLS * COLS;
+    const size_t last = first + panel_begin(count_of(end - first, COLS) - 1, end - first);
+    const size_t packed = job->rows >= PACK_ROWS ? first : end % LANES == 0 ? end : last;
     pack_panels(job->w + packed, n_in, 0, n_out, n_out, end - packed, panels);
     delta_tiles(job, first, end, packed, panels);
 }
@@ -86,13 +92,15 @@ static void matmul_delta(const real *delta, const real *w, const real *a, real q
 }
 
 /* out (rows, cols) = a (rows, depth) b, of a matrix b (depth, cols) that was packed before: the same tiles, without
-   anything to pack. */
-static void matmul_packed(const real *a, const real *panels, real *out, size_t rows, size_t depth, size_t cols)
+   anything to pack. The rows of out are out_row apart. */
+static void matmul_packed(const real *a, const real *panels, real *out, size_t out_row, size_t rows, size_t depth,
+                          size_t cols)
 {
-    const struct delta_job job = {a, NULL, NULL, 1, out, NULL, rows, cols, depth};
-    const size_t fit = PANEL_BYTES / sizeof(real) / depth / COLS, group = (fit > 0 ? fit : 1) * COLS;
-    for (size_t first = 0; first < cols; first += group) {
-        delta_tiles(&job, first, smaller(first + group, cols), first, panels + first * depth);
+    const struct delta_job job = {a, NULL, NULL, 1, out, NULL, rows, out_row, depth};
+    const size_t fit = PANEL_BYTES / sizeof(real) / depth / COLS, group = fit > 0 ? fit : 1;
+    for (size_t index = 0; index < count_of(cols, COLS); index += group) {
+        const size_t first = panel_begin(index, cols);
+        delta_tiles(&job, first, panel_begin(index + group, cols), first, panels + first * depth);
     }
 }
 

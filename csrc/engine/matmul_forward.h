@@ -12,16 +12,14 @@ struct forward_job {
     const real *a, *w, *b;
     real *z, *panels;
     size_t rows, n_in, n_out;
+    size_t z_row; /* between the rows of z: n_out, or more, where others compute the rest */
     int hidden;
 };
 
-/* Each output a dot product over vectors of inputs. Task: DOT_NEURONS neurons, all examples. */
-static void forward_dots(void *context, size_t index, size_t worker)
+/* Each output a dot product over vectors of inputs, for the neurons first ... end - 1 and all examples. */
+static void dots_of_neurons(const struct forward_job *job, size_t first, size_t end)
 {
-    const struct forward_job *const job = context;
-    const size_t n_in = job->n_in, n_out = job->n_out;
-    const size_t first = index * DOT_NEURONS, end = smaller(first + DOT_NEURONS, n_out);
-    (void)worker;
+    const size_t n_in = job->n_in, z_row = job->z_row;
     for (size_t row = 0, height; row < job->rows; row += height) {
         height = dot_rows(job->rows - row);
         dot_function *const few = height == 5   ? dot_5_by_few
@@ -37,15 +35,24 @@ static void forward_dots(void *context, size_t index, size_t worker)
             at_once = height == 1 && left == DOT_NEURONS ? DOT_NEURONS : left >= DOT_FEW ? DOT_FEW : 1;
             dot_function *const dot = at_once == DOT_NEURONS ? dot_1_by_all : at_once == DOT_FEW ? few : one;
             dot_tile(height, at_once, dot, job->a + row * n_in, job->w + neuron * n_in, job->b + neuron,
-                     job->z + row * n_out + neuron, n_in, n_out);
+                     job->z + row * z_row + neuron, n_in, z_row);
         }
     }
 }
 
+/* Task: DOT_NEURONS neurons, all examples. */
+static void forward_dots(void *context, size_t index, size_t worker)
+{
+    const struct forward_job *const job = context;
+    const size_t first = index * DOT_NEURONS;
+    (void)worker;
+    dots_of_neurons(job, first, smaller(first + DOT_NEURONS, job->n_out));
+}
+
 /* z[j][i] = sum[i][j] for i < height <= 8, a power of two and constant where inlined, and j < cols. The rows of sum are
-   width apart, those of z n_out. */
+   width apart, those of z z_row. */
 static INLINE void store_transposed(int height, const real *sum, size_t width, size_t cols, real *restrict z,
-                                    size_t n_out)
+                                    size_t z_row)
 {
     real once[ROWS * LANES], twice[ROWS * LANES], thrice[ROWS * LANES];
     for (size_t first = 0; first < cols; first += LANES) {
@@ -58,7 +65,7 @@ static INLINE void store_transposed(int height, const real *sum, size_t width, s
         for (size_t j = 0; j < end; j++) {
             LANEWISE
             for (int i = 0; i < height; i++)
-                z[(first + j) * n_out + (size_t)i] = by_example[j * (size_t)height + (size_t)i];
+                z[(first + j) * z_row + (size_t)i] = by_example[j * (size_t)height + (size_t)i];
         }
     }
 }
@@ -66,11 +73,12 @@ static INLINE void store_transposed(int height, const real *sum, size_t width, s
 /* height neurons by the examples of one panel; sum is (neuron, example), z is (example, neuron). */
 static void forward_tile(const struct forward_job *job, size_t height, size_t neuron, size_t row, size_t cols)
 {
-    const size_t n_in = job->n_in, n_out = job->n_out, width = whole_vectors(cols);
+    const size_t n_in = job->n_in, z_row = job->z_row, width = whole_vectors(cols);
     const real *const b = job->b + neuron;
-    real *const z = job->z + row * n_out + neuron;
+    real *const z = job->z + row * z_row + neuron;
+    const real *const w = job->w + neuron * n_in;
     LINE_ALIGNED real sum[ROWS][COLS];
-    tile_of(height, cols)(n_in, job->w + neuron * n_in, n_in, 1, job->panels + row * n_in, width, sum);
+    tile_of(height, cols)(n_in, w, n_in, 1, job->panels + row * n_in, width, sum);
     for (size_t i = 0; i < height; i++) {
         for (size_t first = 0; first < width; first += LANES) {
             LANEWISE
@@ -78,18 +86,14 @@ static void forward_tile(const struct forward_job *job, size_t height, size_t ne
         }
         if (job->hidden) sigmoids(sum[i], sum[i], width);
     }
-    switch (height) {
-    case 8:
-        store_transposed(8, sum[0], COLS, cols, z, n_out);
-        break;
-    case 4:
-        store_transposed(4, sum[0], COLS, cols, z, n_out);
-        break;
-    case 2:
-        store_transposed(2, sum[0], COLS, cols, z, n_out);
-        break;
-    default:
-        store_transposed(1, sum[0], COLS, cols, z, n_out);
+    if (ROWS > 4 && height > 4) {
+        store_transposed(8 < ROWS ? 8 : ROWS, sum[0], COLS, cols, z, z_row);
+    } else if (height > 2) {
+        store_transposed(4 < ROWS ? 4 : ROWS, sum[0], COLS, cols, z, z_row);
+    } else if (height > 1) {
+        store_transposed(2, sum[0], COLS, cols, z, z_row);
+    } else {
+        store_transposed(1, sum[0], COLS, cols, z, z_row);
     }
 }
 
@@ -99,8 +103,8 @@ static void forward_panels(void *context, size_t index, size_t worker)
     const struct forward_job *const job = context;
     const size_t end = smaller((index + 1) * ROWS, job->n_out);
     (void)worker;
-    for (size_t row = 0; row < job->rows; row += COLS) {
-        const size_t cols = smaller(job->rows - row, COLS);
+    for (size_t row = 0, cols; row < job->rows; row += cols) {
+        cols = panel_cols(job->rows - row);
         for (size_t neuron = index * ROWS, height; neuron < end; neuron += height) {
             height = tile_height(end - neuron);
             forward_tile(job, height, neuron, row, cols);
@@ -111,7 +115,7 @@ static void forward_panels(void *context, size_t index, size_t worker)
 static void pack_forward(void *context, size_t index, size_t worker)
 {
     const struct forward_job *const job = context;
-    const size_t row = index * COLS, cols = smaller(job->rows - row, COLS);
+    const size_t row = panel_begin(index, job->rows), cols = panel_begin(index + 1, job->rows) - row;
     (void)worker;
     pack_transposed(job->a + row * job->n_in, job->n_in, job->n_in, cols, job->panels + row * job->n_in);
 }
@@ -128,7 +132,7 @@ static size_t forward_block(size_t rows, size_t n_in)
  * examples, and transpose. Whichever takes fewer steps: in vector operations, a transposed real costs half of one, a
  * sum of lanes seven, and a dot product loads more for each multiplication. Fitted to measurements.
  */
-static int forward_by_dots(size_t rows, size_t n_in, size_t n_out)
+static int forward_uses_dots(size_t rows, size_t n_in, size_t n_out)
 {
     const double m = (double)rows, k = (double)n_in, n = (double)n_out;
     const double dots = m * n * (1.2 * (double)count_of(n_in, LANES) + 7);
@@ -136,26 +140,31 @@ static int forward_by_dots(size_t rows, size_t n_in, size_t n_out)
     return dots < panels;
 }
 
+/* z = a w^T + b by panels, z_row apart; sigmoid(z) where hidden. */
+static void forward_by_panels(struct forward_job job, const struct sigmax_team *team)
+{
+    const size_t rows = job.rows, block = forward_block(rows, job.n_in);
+    for (size_t row = 0; row < rows; row += job.rows) {
+        job.rows = smaller(rows - row, block);
+        const double work = (double)job.rows * (double)job.n_in * (double)job.n_out;
+        run_tasks(team, work, count_of(job.rows, COLS), pack_forward, &job);
+        run_tasks(team, work, count_of(job.n_out, ROWS), forward_panels, &job);
+        job.a += job.rows * job.n_in;
+        job.z += job.rows * job.z_row;
+    }
+}
+
 /* z (rows, n_out) = a (rows, n_in) w^T + b, w (n_out, n_in), b (n_out); sigmoid(z) where hidden. */
 static void matmul_forward(const real *a, const real *w, const real *b, real *z, size_t rows, size_t n_in, size_t n_out,
                            int hidden, void *scratch, const struct sigmax_team *team)
 {
-    struct forward_job job = {a, w, b, z, scratch, rows, n_in, n_out, hidden};
-    const int by_dots = forward_by_dots(rows, n_in, n_out);
-    const size_t block = forward_block(rows, n_in);
-    for (size_t row = 0; row < rows; row += block) {
-        job.a = a + row * n_in;
-        job.z = z + row * n_out;
-        job.rows = smaller(rows - row, block);
-        const double work = (double)job.rows * (double)n_in * (double)n_out;
-        if (by_dots) {
-            run_tasks(team, work, count_of(n_out, DOT_NEURONS), forward_dots, &job);
-            if (hidden) sigmoids(job.z, job.z, job.rows * n_out);
-        } else {
-            run_tasks(team, work, count_of(job.rows, COLS), pack_forward, &job);
-            run_tasks(team, work, count_of(n_out, ROWS), forward_panels, &job);
-        }
+    struct forward_job job = {a, w, b, z, scratch, rows, n_in, n_out, n_out, hidden};
+    if (!forward_uses_dots(rows, n_in, n_out)) {
+        forward_by_panels(job, team);
+        return;
     }
+    run_tasks(team, (double)rows * (double)n_in * (double)n_out, count_of(n_out, DOT_NEURONS), forward_dots, &job);
+    if (hidden) sigmoids(z, z, rows * n_out);
 }
 
 #endif

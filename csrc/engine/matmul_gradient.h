@@ -49,19 +49,14 @@ static INLINE void gradient_tile(int height, int width, const struct gradient_jo
     const size_t n_in = job->n_in;
     const real decay = job->blend.decay;
     real *restrict out = job->out + neuron * n_in + col;
-    if (decay == 0) { /* a tile in each branch: see tile() */
+    if (decay == 1) { /* a tile in each branch: see tile() */
         real sum[ROWS][COLS];
-        tile(height, width, job->rows, d, 1, ROWS, b, b_p, sum);
-        UNROLLED
-        for (int i = 0; i < height; i++) blend_into((size_t)width, 0, sum[i], out + (size_t)i * n_in);
-    } else if (decay == 1) {
-        real sum[ROWS][COLS];
-        tile(height, width, job->rows, d, 1, ROWS, b, b_p, sum);
+        tile(height, width, 0, job->rows, d, 1, ROWS, b, b_p, sum);
         UNROLLED
         for (int i = 0; i < height; i++) blend_into((size_t)width, 1, sum[i], out + (size_t)i * n_in);
     } else {
         real sum[ROWS][COLS];
-        tile(height, width, job->rows, d, 1, ROWS, b, b_p, sum);
+        tile(height, width, 0, job->rows, d, 1, ROWS, b, b_p, sum);
         UNROLLED
         for (int i = 0; i < height; i++) blend_into((size_t)width, decay, sum[i], out + (size_t)i * n_in);
     }
@@ -84,8 +79,8 @@ static void gradient_rows(void *context, size_t index, size_t worker)
     const struct gradient_job *const job = context;
     const size_t first = index * ROWS, end = smaller(first + ROWS, job->n_out);
     (void)worker;
-    for (size_t col = 0; col < job->n_in; col += COLS) {
-        const size_t cols = smaller(job->n_in - col, COLS);
+    for (size_t col = 0, cols; col < job->n_in; col += cols) {
+        cols = panel_cols(job->n_in - col);
         const real *b = job->a + col;
         size_t b_p = job->n_in;
         if (job->packed || cols % LANES != 0) {
@@ -95,6 +90,7 @@ static void gradient_rows(void *context, size_t index, size_t worker)
         for (size_t neuron = first, height; neuron < end; neuron += height) {
             const real *const d = job->delta_panels + first * job->rows + (neuron - first);
             height = tile_height(smaller(end - neuron, job->packed ? ROWS : SHALLOW_ROWS));
+            if (job->packed) prefetch_rows(job->out + neuron * job->n_in + col, job->n_in, height, cols);
             if (cols % LANES == 0 && height == ROWS) {
                 WITH_CONSTANT_WIDTH(gradient_tile, ROWS, cols, job, neuron, col, d, b, b_p);
             } else if (cols % LANES == 0 && height == SHALLOW_ROWS) {
@@ -164,11 +160,11 @@ static void matmul_gradient(const real *delta, const real *a, struct blend blend
         job.a = a + row * n_in;
         job.rows = smaller(rows - row, block);
         const double work = (double)job.rows * (double)n_in * (double)n_out;
-        const size_t whole = n_in / COLS * COLS;
+        const size_t last = panel_begin(count_of(n_in, COLS) - 1, n_in);
         if (job.packed) {
             run_tasks(team, work, count_of(job.rows, PACK_ROWS), pack_gradient_inputs, &job);
         } else if (n_in % LANES != 0) {
-            pack_panel(job.a + whole, n_in, job.rows, n_in - whole, job.a_panels);
+            pack_panel(job.a + last, n_in, job.rows, n_in - last, job.a_panels);
         }
         run_tasks(team, work, count_of(n_out, ROWS), pack_gradient_deltas, &job);
         run_tasks(team, work, count_of(n_out, ROWS), gradient_rows, &job);

@@ -1,6 +1,6 @@
 /*
- * Panels: a matrix copied for the lanes of a tile. A panel is b for COLS neighbouring j, laid out (p, j) without gaps and
- * filled up with zeros to whole vectors; b is the matrix itself, or its transpose.
+ * Panels: a matrix copied for the lanes of a tile. A panel is b for COLS neighbouring j, laid out (p, j) without gaps
+ * and filled up with zeros to whole vectors; b is the matrix itself, or its transpose.
  */
 #ifndef SIGMAX_ENGINE_PANELS_H
 #define SIGMAX_ENGINE_PANELS_H
@@ -18,19 +18,44 @@ static inline size_t count_of(size_t n, size_t size)
     return n / size + (n % size != 0);
 }
 
+/*
+ * n columns are count_of(n, COLS) panels of COLS, the last one of what is left. Where that would be a single vector, it
+ * takes one of the panel before it: a tile so narrow takes half as long again for each of its sums.
+ */
+static inline size_t panel_begin(size_t index, size_t n)
+{
+    const size_t begin = index * COLS;
+    if (begin >= n) return n;
+    return VECTORS == 3 && index > 0 && n - begin <= LANES ? begin - LANES : begin;
+}
+
+/* The columns of the panel that begins where so many are left. */
+static inline size_t panel_cols(size_t left)
+{
+    return panel_begin(1, left);
+}
+
+/* pack_panel for a width and a cols <= width that are constants where possible. */
+static INLINE void pack_vectors(size_t width, size_t cols, const real *restrict b, size_t b_p, size_t depth,
+                                real *restrict panel)
+{
+    for (size_t p = 0; p < depth; p++) {
+        LANEWISE
+        for (size_t j = 0; j < width; j++) panel[p * width + j] = j < cols ? b[p * b_p + j] : 0;
+    }
+}
+
 /* panel[p][j] = b[p * b_p + j] for p < depth and j < cols <= COLS, 0 up to whole vectors. */
 static void pack_panel(const real *restrict b, size_t b_p, size_t depth, size_t cols, real *restrict panel)
 {
     if (cols == COLS) {
-        for (size_t p = 0; p < depth; p++) {
-            LANEWISE
-            for (size_t j = 0; j < COLS; j++) panel[p * COLS + j] = b[p * b_p + j];
-        }
-        return;
-    }
-    const size_t width = whole_vectors(cols);
-    for (size_t p = 0; p < depth; p++) {
-        for (size_t j = 0; j < width; j++) panel[p * width + j] = j < cols ? b[p * b_p + j] : 0;
+        pack_vectors(COLS, COLS, b, b_p, depth, panel);
+    } else if (cols == 2 * LANES) {
+        pack_vectors(2 * LANES, 2 * LANES, b, b_p, depth, panel);
+    } else if (cols <= LANES) {
+        pack_vectors(LANES, cols, b, b_p, depth, panel);
+    } else {
+        pack_vectors(whole_vectors(cols), cols, b, b_p, depth, panel);
     }
 }
 
@@ -42,17 +67,17 @@ static void pack_panels(const real *b, size_t b_p, size_t first, size_t end, siz
 {
     for (size_t p = first, rows; p < end; p += rows) {
         rows = smaller(end - p, PACK_AT_ONCE);
-        for (size_t col = 0; col < cols; col += COLS) {
-            const size_t left = smaller(cols - col, COLS);
-            pack_panel(b + p * b_p + col, b_p, rows, left, panels + col * depth + p * whole_vectors(left));
+        for (size_t col = 0, width; col < cols; col += width) {
+            width = panel_cols(cols - col);
+            pack_panel(b + p * b_p + col, b_p, rows, width, panels + col * depth + p * whole_vectors(width));
         }
     }
 }
 
 /*
  * A riffle of n = rows * LANES cards: out[2i] = in[i], out[2i + 1] = in[i + n/2]. It moves the highest bit of every
- * index to the lowest place, so log2(rows) of them transpose a matrix of that many rows in vector operations alone. rows
- * is even, a constant where inlined; the rows of in are in_row apart, those of out out_row.
+ * index to the lowest place, so log2(rows) of them transpose a matrix of that many rows in vector operations alone.
+ * rows is even, a constant where inlined; the rows of in are in_row apart, those of out out_row.
  */
 static INLINE void riffle(size_t rows, const real *restrict in, size_t in_row, real *restrict out, size_t out_row)
 {

@@ -43,20 +43,37 @@ typedef int64_t real_int;
  * may unroll a short constant loop first, and then fails to find the vectors again (measured: a factor of three). The
  * flag -fopenmp-simd gives this pragma its meaning, without OpenMP and its runtime; elsewhere it is ignored.
  */
+#if defined(_MSC_VER) && !defined(__clang__)
+#define LANEWISE __pragma(loop(ivdep)) /* its omp simd wants signed counters */
+#else
 #define LANEWISE _Pragma("omp simd")
+#endif
 
 /* Before a loop over the rows of a tile, a constant number: unroll it whole, so that the tile's sums can be
    registers. UNROLLED_BY_2: before a loop whose own counting is to cost less. */
 #if defined(__clang__)
 #define UNROLLED _Pragma("unroll")
 #define UNROLLED_BY_2 /* clang 14 then gives up the registers */
-#elif defined(__GNUC__) || defined(__clang__)
+#elif defined(__GNUC__)
 #define UNROLLED _Pragma("GCC unroll 16")
 #define UNROLLED_BY_2 _Pragma("GCC unroll 2")
 #else
 #define UNROLLED
 #define UNROLLED_BY_2
 #endif
+
+enum { CACHE_LINE = 64 }; /* bytes */
+
+/* A hint that x[i] will be needed soon, with its cache line. It may lie beyond the array: then nothing happens. */
+static inline void prefetch(const real *x, size_t i)
+{
+#if defined(__GNUC__) || defined(__clang__)
+    __builtin_prefetch((const void *)((uintptr_t)x + i * sizeof *x));
+#else
+    (void)x;
+    (void)i;
+#endif
+}
 
 /* The bit pattern of x, and the real that has the given one (C99 6.5: memcpy is the defined way to look). */
 static inline real_int bits_of(real x)

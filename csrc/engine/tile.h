@@ -15,14 +15,15 @@
 /* ---- the tile ---------------------------------------------------------------------------------------------------- */
 
 /*
- * sum[i][j] = sum_p a[i * a_i + p * a_p] b[p * b_p + j] for i < height <= ROWS, j < width <= COLS, p < depth >= 1; height
- * and width are constants where this is inlined, width a multiple of LANES.
+ * sum[i][j] = sum_p a[i * a_i + p * a_p] b[p * b_p + j] for i < height <= ROWS, j < width <= COLS, p < depth >= 1;
+ * height and width are constants where this is inlined, width a multiple of LANES. If `ahead`, which is constant too,
+ * the rows of a that come next are brought near meanwhile, where they lie without gaps.
  *
- * Where it is inlined, what follows must take the sums as whole vectors, in one way: where ways part after a tile, or one
- * of them looks at single sums, compilers put all sums into memory first. A mere copy of the sums is taken for a memcpy,
- * with the same result: where nothing else is done to them, callers add 0.
+ * Where it is inlined, what follows must take the sums as whole vectors, in one way: where ways part after a tile, or
+ * one of them looks at single sums, compilers put all sums into memory first. A mere copy of the sums is taken for a
+ * memcpy, with the same result: where nothing else is done to them, callers add 0.
  */
-static INLINE void tile(int height, int width, size_t depth, const real *restrict a, size_t a_i, size_t a_p,
+static INLINE void tile(int height, int width, int ahead, size_t depth, const real *restrict a, size_t a_i, size_t a_p,
                         const real *restrict b, size_t b_p, real sum[ROWS][COLS])
 {
     UNROLLED
@@ -33,6 +34,7 @@ static INLINE void tile(int height, int width, size_t depth, const real *restric
     size_t p = 0;
     UNROLLED_BY_2
     do { /* a loop that might not run would need its sums in memory, too */
+        if (ahead) prefetch(a, (size_t)height * (a_i + p));
         UNROLLED
         for (int i = 0; i < height; i++) {
             LANEWISE
@@ -42,8 +44,8 @@ static INLINE void tile(int height, int width, size_t depth, const real *restric
 }
 
 /*
- * A tile by itself, its sums in memory at the end: the same code for every product. In a function of its own all registers
- * are its own; inlined into what is done with the sums, some pointers of its loop would be in memory.
+ * A tile by itself, its sums in memory at the end: the same code for every product. In a function of its own all
+ * registers are its own; inlined into what is done with the sums, some pointers of its loop would be in memory.
  */
 typedef void tile_function(size_t depth, const real *restrict a, size_t a_i, size_t a_p, const real *restrict b,
                            size_t b_p, real (*restrict sum)[COLS]);
@@ -57,7 +59,7 @@ typedef void tile_function(size_t depth, const real *restrict a, size_t a_i, siz
             W = ((VECTORS_WIDE) < VECTORS ? (VECTORS_WIDE) : VECTORS) * LANES                                          \
         };                                                                                                             \
         real own[ROWS][COLS];                                                                                          \
-        tile(H, W, depth, a, a_i, a_p, b, b_p, own);                                                                   \
+        tile(H, W, 1, depth, a, a_i, a_p, b, b_p, own);                                                                \
         UNROLLED                                                                                                       \
         for (int i = 0; i < H; i++) {                                                                                  \
             LANEWISE                                                                                                   \
@@ -106,6 +108,14 @@ static tile_function *tile_of(size_t height, size_t cols)
     if (height > 2) return TILE_OF_WIDTH(tile_4_by_1, tile_4_by_2, tile_4_by_3, vectors);
     if (height > 1) return TILE_OF_WIDTH(tile_2_by_1, tile_2_by_2, tile_2_by_3, vectors);
     return TILE_OF_WIDTH(tile_1_by_1, tile_1_by_2, tile_1_by_3, vectors);
+}
+
+/* Brings the lines of height rows of cols reals near, row_length apart, that will be needed after a tile. */
+static inline void prefetch_rows(const real *rows, size_t row_length, size_t height, size_t cols)
+{
+    for (size_t i = 0; i < height; i++) {
+        for (size_t j = 0; j < cols; j += CACHE_LINE / sizeof(real)) prefetch(rows, i * row_length + j);
+    }
 }
 
 /* ---- tasks ------------------------------------------------------------------------------------------------------ */

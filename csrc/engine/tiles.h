@@ -2,10 +2,10 @@
  * The sizes that the speed of the products hangs on: one home for them all.
  *
  * A tile is ROWS x COLS sums that stay in registers: ROWS is 2, 4 or 8, COLS 1 to 3 VECTORS of LANES reals. It needs
- * ROWS * VECTORS registers for the sums and VECTORS + 1 more. SHALLOW_ROWS is the height of the gradient's tiles for few
- * examples: the weights' way to and from memory counts then, and more of it is under way at once between smaller tiles.
- * Neighbouring sizes can be many times slower, because a compiler gives up keeping the sums in registers: choose by
- * measuring, as bench/tile_search.py does, which compiles with sizes of its own.
+ * ROWS * VECTORS registers for the sums and VECTORS + 1 more. SHALLOW_ROWS is the height of the gradient's tiles for
+ * few examples: the weights' way to and from memory counts then, and more of it is under way at once between smaller
+ * tiles. Neighbouring sizes can be many times slower, because a compiler gives up keeping the sums in registers: choose
+ * by measuring, as bench/tile_search.py does, which compiles with sizes of its own.
  */
 #ifndef SIGMAX_ENGINE_TILES_H
 #define SIGMAX_ENGINE_TILES_H
@@ -37,9 +37,10 @@ enum {
     COLS = VECTORS * LANES,
 };
 
-/* Dot products for few rows: at most DOT_ROWS examples at once, and DOT_FEW neurons, or DOT_NEURONS for a single example;
-   each pair has a vector of partial sums. A task is DOT_NEURONS neurons. */
-enum { DOT_ROWS = 5, DOT_FEW = REGISTERS == 32 ? 4 : 2, DOT_NEURONS = 8, DOT_SUMS = DOT_ROWS * 4 };
+/* Dot products for few rows: at most DOT_ROWS examples at once, and DOT_FEW neurons, or DOT_NEURONS for a single
+   example; each pair has a vector of partial sums. A task is DOT_NEURONS neurons. */
+enum { DOT_ROWS = 5, DOT_FEW = REGISTERS == 32 ? 4 : 2, DOT_NEURONS = 8 };
+enum { DOT_SUMS = DOT_ROWS * 4 }; /* 4 being the most that DOT_FEW is */
 
 /* Packing a matrix into panels pays from this many rows on. */
 enum { PACK_ROWS = 32 };

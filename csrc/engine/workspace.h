@@ -5,8 +5,6 @@
 #include "../engine.h"
 #include "matmul.h"
 
-enum { CACHE_LINE = 64 };
-
 /* Cuts arrays, each on its own cache line, off a workspace. Starts at 0 to learn how much is needed; used is SIZE_MAX
    once that is more than half of what size_t holds. */
 struct cutter {

@@ -225,6 +225,7 @@ static void check_width(int dtype, const char *instruction_set, size_t width, si
 int main(void)
 {
     static const size_t wide[] = {95, 96, 97, 127, 128, 129, 255, 256, 257};
+    static const size_t packed[] = {30, 31, 32, 48, 61, 64, 97, 129, 131}; /* where inference packs weights */
     for (size_t i = 0; i < N_ARRAYS; i++) arenas[i] = new_arena(MOST * sizeof(double));
     lent = new_arena(WORKSPACE_BYTES);
     find_tables();
@@ -240,6 +241,10 @@ int main(void)
         for (size_t i = 0; i < sizeof wide / sizeof wide[0]; i += quick() ? 4 : 1) {
             check_width(tables[t].dtype, name, wide[i], 10);
             check_width(tables[t].dtype, name, 10, wide[i] + 100); /* more than one block of inference */
+        }
+        for (size_t i = 0; i < sizeof packed / sizeof packed[0]; i += quick() ? 4 : 1) {
+            check_width(tables[t].dtype, name, packed[i], 384);
+            check_width(tables[t].dtype, name, packed[i], 481);
         }
     }
     CHECK(n_lent > 100, "only %zu workspaces were lent", n_lent);

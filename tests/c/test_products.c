@@ -83,7 +83,7 @@ static const unsigned char *run(const struct table *table, enum product product,
     const size_t n_expected = product == FORWARD ? rows * n_out : product == DELTA ? rows * n_in : n_out * n_in;
     const struct sigmax_team team = {n_threads, sigmax_parallel};
 
-    /* Scratch must begin on a cache line, so up to 63 bytes may be left before the guard page; poison tells of those. */
+    /* Scratch must begin on a cache line, so up to 63 bytes may lie before the guard page; poison tells of those. */
     const size_t scratch_bytes = engine->product_scratch(rows, n_in, n_out, n_threads);
     const size_t whole_lines = (scratch_bytes + 63) / 64 * 64;
     unsigned char *const scratch = place(scratch_arena, whole_lines, 64, AT_END);
