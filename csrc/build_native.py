@@ -15,6 +15,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
 
@@ -215,29 +216,24 @@ def compile_library(
 ) -> None:
     """Compile every unit with ``compiler`` and put them into a static library."""
     family = compiler_family(compiler)
-    warnings = FLAGS[family].warnings
+    warnings, last = FLAGS[family].warnings, FLAGS[family].last
+
+    def compile_unit(unit: Unit) -> str:
+        target = str(Path(folder) / f"{unit.name}.o")
+        macros = [f"-D{name}={value}" for name, value in unit.macros]
+        command = [*compiler, *unit.flags, *warnings, *macros, *extra_flags, *last]
+        command += ["-c", str(unit.source), "-o", target]
+        if subprocess.run(command, check=False).returncode != 0:
+            raise SystemExit(f"failed: {shlex.join(command)}")
+        return target
+
     with tempfile.TemporaryDirectory() as folder:
-        objects = []
-        running = []
-        for unit in units(machine, family):
-            target = str(Path(folder) / f"{unit.name}.o")
-            macros = [f"-D{name}={value}" for name, value in unit.macros]
-            command = [*compiler, *unit.flags, *warnings, *macros, *extra_flags]
-            running.append(subprocess.Popen([*command, "-c", str(unit.source), "-o", target]))
-            objects.append(target)
-            if len(running) >= (os.cpu_count() or 1):
-                _finish(running.pop(0))
-        for process in running:
-            _finish(process)
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            objects = list(pool.map(compile_unit, units(machine, family)))
         archive.unlink(missing_ok=True)
         subprocess.run(
             [*shlex.split(os.environ.get("AR", "ar")), "rcs", str(archive), *objects], check=True
         )
-
-
-def _finish(process: subprocess.Popen[bytes]) -> None:
-    if process.wait() != 0:
-        raise SystemExit(f"failed: {shlex.join(map(str, process.args))}")  # type: ignore[arg-type]
 
 
 def main() -> None:

@@ -18,7 +18,8 @@ static void *aligned(void *address)
 
 int sigmax_workspace_allocate(struct sigmax_workspace *workspace, size_t bytes)
 {
-    workspace->block = bytes > SIZE_MAX - SIGMAX_ALIGNMENT ? NULL : malloc(bytes + SIGMAX_ALIGNMENT);
+    if (bytes > SIZE_MAX - SIGMAX_ALIGNMENT) return SIGMAX_TOO_LARGE;
+    workspace->block = malloc(bytes + SIGMAX_ALIGNMENT);
     if (workspace->block == NULL) return SIGMAX_OUT_OF_MEMORY;
     workspace->start = aligned(workspace->block);
     return SIGMAX_OK;

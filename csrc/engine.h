@@ -1,6 +1,6 @@
 /*
  * struct sigmax_engine: all arithmetic of one precision on one instruction set. The folder engine/ is compiled once for
- * each; network.c checks arguments, finds memory and threads, and calls here.
+ * each; call.c and those it serves (inference.c, training.c) check arguments, find memory and threads, and call here.
  *
  * Common to every function: `void *` is real (float or double), aligned for it, no more; matrices are dense, in C
  * order; arguments are valid (an engine checks nothing); outputs do not overlap inputs unless said; nothing is
@@ -61,7 +61,7 @@ struct sigmax_engine {
     void (*matmul_gradient)(const void *delta, const void *a, double scale, void *out, size_t rows, size_t n_in,
                             size_t n_out, void *scratch, const struct sigmax_team *team);
 
-    /* The bytes of workspace that the three functions below need; SIZE_MAX when they cannot be counted.
+    /* The bytes of workspace that the four functions below need; SIZE_MAX when they cannot be counted.
        rows: of the data. */
     size_t (*inference_workspace)(const struct sigmax_shape *shape, size_t rows, size_t n_threads);
     size_t (*backprop_workspace)(const struct sigmax_shape *shape, size_t rows, size_t n_threads);
@@ -69,9 +69,9 @@ struct sigmax_engine {
                               size_t n_threads);
 
     /* softmax(z_L / temperature) and what follows from it, row block by row block: probabilities (rows, n_L), labels
-       (rows), and, when data has targets, the sums over the rows of s C_x and of s where classified correctly. Each
-       output may be NULL. Returns SIGMAX_NOT_FINITE when X holds an infinity or NaN, looked for here while a block is
-       in the cache, SIGMAX_NOT_A_NUMBER when an output is NaN, and outputs without meaning in both. */
+       (rows), and, when data has targets, the sums over the rows of s C_x and of s where classified correctly.
+       probabilities and labels may be NULL. Returns SIGMAX_NOT_FINITE when X holds an infinity or NaN, looked for here
+       while a block is in the cache, SIGMAX_NOT_A_NUMBER when an output is NaN, and outputs without meaning in both. */
     int (*infer)(const struct sigmax_shape *shape, const void *parameters, double temperature,
                  const struct sigmax_data *data, void *probabilities, int64_t *labels, double *cost, double *n_correct,
                  void *workspace, const struct sigmax_team *team);

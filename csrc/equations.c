@@ -48,11 +48,13 @@ int sigmax_softmax_jacobian(int dtype, const void *z, void *out, size_t k)
 
 int sigmax_cross_entropy(int dtype, const void *z, const void *y, double *cost, size_t rows, size_t k)
 {
-    if (rows > 0 && k > 0 && (z == NULL || y == NULL || cost == NULL)) return SIGMAX_BAD_ARGUMENT;
+    if (rows > 0 && (cost == NULL || (k > 0 && (z == NULL || y == NULL)))) return SIGMAX_BAD_ARGUMENT;
     const struct sigmax_engine *engine;
     const int status = sigmax_choose_engine(&engine, dtype);
-    if (status == SIGMAX_OK && k > 0) engine->cross_entropy(z, y, cost, rows, k);
-    return status;
+    if (status != SIGMAX_OK) return status;
+    for (size_t r = 0; r < rows && k == 0; r++) cost[r] = 0;
+    if (k > 0) engine->cross_entropy(z, y, cost, rows, k);
+    return SIGMAX_OK;
 }
 
 int sigmax_output_delta(int dtype, const void *z, const void *y, void *delta, size_t rows, size_t k)
@@ -66,8 +68,9 @@ int sigmax_output_delta(int dtype, const void *z, const void *y, void *delta, si
 
 size_t sigmax_first_non_finite(int dtype, const void *values, size_t n)
 {
-    const struct sigmax_engine *engine;
-    return sigmax_choose_engine(&engine, dtype) == SIGMAX_OK ? engine->first_non_finite(values, n) : n;
+    const struct sigmax_engine *engine; /* any one knows the answer, so that a bad SIGMAX_ISA must not keep it back */
+    if (sigmax_choose_engine(&engine, dtype) != SIGMAX_OK) engine = sigmax_least_engine(dtype);
+    return engine != NULL && values != NULL ? engine->first_non_finite(values, n) : 0;
 }
 
 int sigmax_peak(int dtype, size_t n, double *flops)

@@ -141,8 +141,10 @@ int sigmax_choose_engine(const struct sigmax_engine **engine, int dtype)
     return SIGMAX_BAD_INSTRUCTION_SET;
 }
 
-#define TEXT_OF(x) #x
-#define TEXT(x) TEXT_OF(x)
+const struct sigmax_engine *sigmax_least_engine(int dtype)
+{
+    return dtype == SIGMAX_FLOAT32 ? sets[0].float32 : dtype == SIGMAX_FLOAT64 ? sets[0].float64 : NULL;
+}
 
 const char *sigmax_compiler(void)
 {
@@ -151,6 +153,8 @@ const char *sigmax_compiler(void)
 #elif defined(__GNUC__)
     return "gcc " __VERSION__;
 #elif defined(_MSC_VER)
+#define TEXT_OF(x) #x
+#define TEXT(x) TEXT_OF(x)
     return "MSVC " TEXT(_MSC_VER);
 #else
     return "unknown";

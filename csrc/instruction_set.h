@@ -11,4 +11,7 @@
  */
 int sigmax_choose_engine(const struct sigmax_engine **engine, int dtype);
 
+/* The engine for dtype that every machine can run, whatever SIGMAX_ISA says; NULL for another dtype. */
+const struct sigmax_engine *sigmax_least_engine(int dtype);
+
 #endif

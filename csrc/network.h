@@ -24,7 +24,7 @@ struct sigmax_workspace {
 /* What a workspace takes beyond its bytes, so that it can be aligned. */
 enum { SIGMAX_ALIGNMENT = 64 };
 
-/* SIGMAX_OUT_OF_MEMORY when there is not so much, or when bytes is SIZE_MAX: too many to count. */
+/* SIGMAX_OUT_OF_MEMORY when there is not so much, SIGMAX_TOO_LARGE when bytes is SIZE_MAX: too many to count. */
 int sigmax_workspace_allocate(struct sigmax_workspace *workspace, size_t bytes);
 
 /* The same within the given_bytes bytes at `given`, with nothing to free, where they are enough. */
@@ -33,9 +33,8 @@ int sigmax_workspace_within(struct sigmax_workspace *workspace, void *given, siz
 /* The threads that a call beginning now may use. */
 struct sigmax_team sigmax_team_of_this_call(void);
 
-/* SIGMAX_OK when nothing is NULL that must not be, exactly one of X and sparse, and of labels and
-   targets, is given, and the bytes of rows of
-   input and of every activation can be counted. Labels are not looked at. */
+/* SIGMAX_OK when nothing is NULL that must not be, exactly one of X and sparse, and of labels and targets, is given,
+   and the bytes of rows of input and of every activation can be counted. Labels are not looked at. */
 int sigmax_check_data(const struct sigmax_network *network, const void *parameters, const struct sigmax_data *data);
 int sigmax_check_rows(const struct sigmax_network *network, size_t rows);
 

@@ -40,7 +40,8 @@ static void random_pair(uint64_t seed, enum sigmax_stream stream, uint32_t count
     out[1] = (uint64_t)words[3] << 32 | words[2];
 }
 
-uint64_t sigmax_random_bits(uint64_t seed, enum sigmax_stream stream, uint32_t counter, uint64_t index)
+/* 64 uniformly distributed bits; counter separates sequences (an epoch, say) within a stream. */
+static uint64_t random_bits(uint64_t seed, enum sigmax_stream stream, uint32_t counter, uint64_t index)
 {
     uint64_t pair[2];
     random_pair(seed, stream, counter, index / 2, pair);
@@ -49,7 +50,7 @@ uint64_t sigmax_random_bits(uint64_t seed, enum sigmax_stream stream, uint32_t c
 
 double sigmax_random_uniform(uint64_t seed, enum sigmax_stream stream, uint64_t index)
 {
-    const uint64_t bits = sigmax_random_bits(seed, stream, 0, index) >> 11;
+    const uint64_t bits = random_bits(seed, stream, 0, index) >> 11;
     return ((double)bits + 0.5) * 0x1p-53;
 }
 

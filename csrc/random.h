@@ -13,10 +13,7 @@
 /* What a deviate is for; two uses never see the same ones. The numbers are part of what a seed means. */
 enum sigmax_stream { SIGMAX_STREAM_PARAMETERS = 1, SIGMAX_STREAM_PERMUTATION = 2, SIGMAX_STREAM_DROPOUT = 3 };
 
-/* 64 uniformly distributed bits; counter separates sequences (an epoch, say) within a stream. */
-uint64_t sigmax_random_bits(uint64_t seed, enum sigmax_stream stream, uint32_t counter, uint64_t index);
-
-/* Uniform in (0, 1), a multiple of 2^-53 plus 2^-54. */
+/* Uniform in (0, 1]: a multiple of 2^-53 plus 2^-54, rounded; 1 itself once in 2^53 times. */
 double sigmax_random_uniform(uint64_t seed, enum sigmax_stream stream, uint64_t index);
 
 /* Standard normal, by inversion (Wichura 1988, algorithm AS 241, PPND16: about 1e-16 relative). */

@@ -55,7 +55,7 @@
 
 typedef enum sigmax_status {
     SIGMAX_OK = 0,
-    SIGMAX_BAD_ARGUMENT = 1, /* a NULL, a count of 0, or an unknown enumerator */
+    SIGMAX_BAD_ARGUMENT = 1, /* an argument is NULL, outside its range, given twice, or no named constant */
     SIGMAX_BAD_SIZES = 2,    /* sizes: fewer than two, one of them 0, or the last below 2 */
     SIGMAX_TOO_LARGE = 3,    /* a byte count does not fit size_t */
     SIGMAX_OUT_OF_MEMORY = 4,
@@ -108,16 +108,15 @@ int sigmax_initialize(const sigmax_network *network, void *parameters, int init,
 
 /* ---- use: X (rows, n_0) real, finite; zero rows are allowed and do nothing -------------------------------------- */
 
-/* probabilities (rows, n_L) real = softmax(z_L / temperature), a_L at a temperature of 1; temperature is finite
-   and > 0.
-   Memory beyond the arguments is bounded, whatever the number of rows. After SIGMAX_NOT_FINITE and SIGMAX_NOT_A_NUMBER
-   what is written there means nothing. */
+/* probabilities (rows, n_L) real = softmax(z_L / temperature), a_L at a temperature of 1; temperature is finite and >
+   0. Memory beyond the arguments is bounded, but for a fifth of a byte a row. After SIGMAX_NOT_FINITE and
+   SIGMAX_NOT_A_NUMBER what is written there means nothing. */
 int sigmax_predict_proba(const sigmax_network *network, const void *parameters, double temperature, const void *X,
                          size_t rows, void *probabilities);
 /* labels (rows): the first largest output of each row. SIGMAX_NOT_FINITE and SIGMAX_NOT_A_NUMBER as above. */
 int sigmax_predict(const sigmax_network *network, const void *parameters, const void *X, size_t rows, int64_t *labels);
-/* activations (rows * (n_1 + ... + n_L)) real: a_1 (rows, n_1), then a_2, ..., a_L. They may be NaN: here one sees where
-   it begins. */
+/* activations (rows * (n_1 + ... + n_L)) real: a_1 (rows, n_1), then a_2, ..., a_L. They may be NaN: here one sees
+   where it begins. */
 int sigmax_activations(const sigmax_network *network, const void *parameters, const void *X, size_t rows,
                        void *activations);
 
@@ -137,8 +136,8 @@ typedef struct sigmax_data {
     const void *targets;         /* (rows, n_L) real, entries >= 0 ("soft labels"), or NULL when labels is given */
     size_t rows;                 /* >= 1 */
     const double *sample_weight; /* (rows) finite, >= 0: s, by which C_x and delta_L of a row are multiplied. NULL: 1.
-                                    Weights with a mean of 1 leave costs and learning rates their meaning. Not checked
-                                    here: an infinity or NaN ends in SIGMAX_DIVERGED. */
+                                    Weights with a mean of 1 leave costs and learning rates their meaning. Not checked:
+                                    an infinity or NaN gives such a cost, and in training SIGMAX_DIVERGED. */
     const sigmax_sparse *sparse; /* instead of X, for sigmax_train alone: each batch is made dense by itself */
 } sigmax_data;
 
@@ -253,13 +252,14 @@ int sigmax_sigmoid_prime(int dtype, const void *z, void *out, size_t n); /* a (1
 int sigmax_softmax(int dtype, const void *z, void *out, size_t rows, size_t k);
 /* z (k), out (k, k): da_j/dz_i = a_i (1 - a_i) where j = i, and -a_j a_i elsewhere. */
 int sigmax_softmax_jacobian(int dtype, const void *z, void *out, size_t k);
-/* z, y (rows, k), y >= 0; cost (rows): -sum_i y_i ln softmax(z)_i, from z, never as a logarithm of a rounded
-   probability. */
+/* z, y (rows, k), y >= 0; cost (rows): -sum_i y_i ln softmax(z)_i, 0 where k is 0, from z, never as a logarithm of a
+   rounded probability. */
 int sigmax_cross_entropy(int dtype, const void *z, const void *y, double *cost, size_t rows, size_t k);
 /* z, y, delta (rows, k): BP1, a_L sum_j y_j - y. */
 int sigmax_output_delta(int dtype, const void *z, const void *y, void *delta, size_t rows, size_t k);
 
-/* The position of the first infinity or NaN among values (n) real, or n when all are finite. */
+/* The position of the first infinity or NaN among values (n) real, or n when all are finite; 0 where values is NULL, or
+   dtype no named constant. */
 size_t sigmax_first_non_finite(int dtype, const void *values, size_t n);
 
 /* ---- this build, this machine ----------------------------------------------------------------------------------- */

@@ -7,7 +7,7 @@ const char *sigmax_status_text(int status)
     case SIGMAX_OK:
         return "success";
     case SIGMAX_BAD_ARGUMENT:
-        return "an argument is NULL, zero, not finite, or not one of the named constants";
+        return "an argument is NULL, outside its range, given twice, or not one of the named constants";
     case SIGMAX_BAD_SIZES:
         return "sizes needs at least two layers of at least one neuron each, and two neurons in the last";
     case SIGMAX_TOO_LARGE:

@@ -46,8 +46,8 @@ struct worker {
 };
 
 /*
- * The tasks of one thread: next ... end - 1. Whoever has done its own takes those of the others. The same tasks begin with
- * the same thread in job after job, so that the weights of a layer stay in the cache of one processor (measured).
+ * The tasks of one thread: next ... end - 1. Whoever has done its own takes those of the others. The same tasks begin
+ * with the same thread in job after job, so that the weights of a layer stay in the cache of one processor (measured).
  */
 struct share {
     os_counter next;

@@ -76,7 +76,8 @@ static int run(const struct chunk *chunk, sigmax_progress *progress, size_t n_ba
 
 /*
  * Updates are made in place, and a parameter or a state that is infinite or NaN stays so: one look at the chunk's end
- * tells whether any batch diverged. Only then is the chunk run again from its snapshot, a batch at a time, to find which.
+ * tells whether any batch diverged. Only then is the chunk run again from its snapshot, a batch at a time, to find
+ * which.
  */
 static int run_guarded(const struct chunk *chunk, sigmax_progress *progress, size_t n_batches)
 {
@@ -197,7 +198,8 @@ static int count_memory(const sigmax_network *network, const sigmax_training *tr
 size_t sigmax_train_workspace(const sigmax_network *network, const sigmax_training *training, size_t rows)
 {
     struct memory_needed needed;
-    if (network == NULL || training == NULL || !is_valid(training)
+    if (network == NULL || training == NULL || !is_valid(training) || rows == 0
+        || sigmax_check_rows(network, rows) != SIGMAX_OK
         || !count_memory(network, training, rows, sigmax_team_of_this_call().n_threads, &needed)
         || needed.bytes > SIZE_MAX - SIGMAX_ALIGNMENT) {
         return SIZE_MAX;

@@ -35,7 +35,7 @@ typedef uint32_t real_bits; /* as real_int, but wraps: shifting into the sign is
 #define EXP_LOWEST (-(real)104) /* e^z rounds to 0 from here down: below half the smallest subnormal */
 #define EXP_HIGHEST ((real)89)  /* e^z rounds to infinity from here up */
 #define LOG2_E ((real)0x1.715476p+0)
-#define LN2_HIGH ((real)0x1.62e4p-1) /* 16 bits; times |n| <= 150 it is exact */
+#define LN2_HIGH ((real)0x1.62e4p-1) /* 15 bits; times |n| <= 150 it is exact */
 #define LN2_LOW ((real)0x1.7f7d1cp-20)
 #else
 typedef uint64_t real_bits;

@@ -7,8 +7,9 @@
  *     BP4   dC/dW_l = (1/n) delta_l^T a_{l-1}
  *
  * delta_l is (rows, n_l), one row for each example, times the weight of that example where there are weights. BP3 and
- * BP4 write through a struct blend, out = out + (scale * sum over x - decay * out): {1, 1/n} leaves the gradient itself,
- * and the update of gradient descent (update.h) is another choice of the two numbers, with the parameters as out.
+ * BP4 write through a struct blend, out = out + (scale * sum over x - decay * out): {1, 1/n} leaves the gradient
+ * itself, and the update of gradient descent (update.h) is another choice of the two numbers, with the parameters as
+ * out.
  */
 #ifndef SIGMAX_ENGINE_BACKWARD_H
 #define SIGMAX_ENGINE_BACKWARD_H
@@ -68,8 +69,8 @@ static INLINE void bp3_of(int cols, const real *restrict delta, struct blend ble
         for (int j = 0; j < cols; j++) total[j] += (double)sum[j];
     }
     for (int j = 0; j < cols; j++) {
-        const real before = blend.decay == 1 ? 0 : nabla_b[j]; /* it may not be a number */
-        nabla_b[j] = (before - blend.decay * before) + blend.scale * (real)total[j];
+        const real kept = blend.decay == 1 ? 0 : nabla_b[j]; /* biases do not decay: it is 0 or 1 */
+        nabla_b[j] = kept + blend.scale * (real)total[j];
     }
 }
 

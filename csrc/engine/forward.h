@@ -81,7 +81,7 @@ static void output_layer(real *z, struct truth y, size_t rows, size_t k, struct 
     for (size_t r = 0; r < rows; r++) {
         const size_t label = y.labels != NULL ? (size_t)y.labels[r] : first_largest(y.targets + r * k, k);
         const double s = y.sample_weight != NULL ? y.sample_weight[r] : 1;
-        *cost += s * results[r].cost;
+        if (s != 0) *cost += s * results[r].cost; /* which may be infinite */
         *n_correct += s * (results[r].largest == label);
     }
 }

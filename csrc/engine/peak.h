@@ -12,7 +12,7 @@
 static double peak(size_t n)
 {
     enum { SUMS = 12 };
-    static volatile real source = (real)0.5; /* the compiler may not know x and y, nor drop the result */
+    volatile real source = (real)0.5; /* the compiler may not know x and y, nor drop the result */
     const real x = source, y = source;
     real acc[SUMS][LANES];
     for (int i = 0; i < SUMS; i++) {

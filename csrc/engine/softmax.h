@@ -1,5 +1,6 @@
 /*
- * Softmax with its Jacobian, and the cross-entropy cost from z: rows of k >= 1 reals, m being the largest entry of a row.
+ * Softmax with its Jacobian, and the cross-entropy cost from z: rows of k >= 1 reals, m being the largest entry of a
+ * row.
  *
  *     a_i = e^(z_i - m) / sum_j e^(z_j - m)
  *     C_x = -sum_i y_i ln a_i = sum_i y_i (m - z_i) + (sum_i y_i) ln sum_j e^(z_j - m)
@@ -122,7 +123,8 @@ static inline struct cost_terms cost_terms_of_targets(const real *z, const real 
 {
     struct cost_terms terms = {0, 0};
     for (size_t i = 0; i < k; i++) {
-        terms.linear += (double)y[i] * ((double)max - (double)z[i]);
+        const double gap = y[i] != 0 ? (double)max - (double)z[i] : 0; /* it may be infinite, and 0 times it NaN */
+        terms.linear += (double)y[i] * gap;
         terms.y_sum += (double)y[i];
     }
     return terms;

@@ -118,8 +118,8 @@ static NOINLINE void update_adam(struct step s, const real *restrict g, real *re
         const real slope_i = slope(s, g[i], w[i]);
         m[i] = s.keep_m * m[i] + s.add_m * slope_i;
         v[i] = s.keep_v * v[i] + s.add_v * (slope_i * slope_i);
-        const real step = s.rate * (s.m_scale * m[i]) / (s.v_scale * square_root(v[i]) + s.epsilon);
-        w[i] -= s.decay * w[i] + step;
+        const real change = s.rate * (s.m_scale * m[i]) / (s.v_scale * square_root(v[i]) + s.epsilon);
+        w[i] -= s.decay * w[i] + change;
     }
 }
 
@@ -133,7 +133,7 @@ struct update_job {
     const real *gradient;
     real *parameters, *state;
     size_t n_weights, n_parameters;
-    double *squares; /* of each block: the sum of its squared slopes */
+    double *squares; /* of each block: the sum of its squared gradient */
 };
 
 /* begin ... end - 1 are all weights or all biases. */
@@ -199,6 +199,18 @@ static size_t update_blocks(size_t n_parameters)
     return count_of(n_parameters, UPDATE_BLOCK);
 }
 
+/* The norm of a gradient whose squares are beyond a double, though it is not. */
+static double scaled_norm(const struct update_job *job)
+{
+    double largest = 0, sum = 0;
+    for (size_t i = 0; i < job->n_parameters; i++) largest = fmax(largest, fabs((double)job->gradient[i]));
+    for (size_t i = 0; i < job->n_parameters; i++) {
+        const double g = (double)job->gradient[i] / largest;
+        sum += g * g;
+    }
+    return largest * sqrt(sum);
+}
+
 /* The factor by which clipping shortens the gradient: 1 where its norm is within clip_norm. */
 static double clipping(struct update_job *job, double clip_norm, const struct sigmax_team *team)
 {
@@ -206,14 +218,17 @@ static double clipping(struct update_job *job, double clip_norm, const struct si
     double sum = 0;
     run_tasks(team, (double)job->n_parameters, blocks, square_block, job);
     for (size_t i = 0; i < blocks; i++) sum += job->squares[i];
-    const double factor = clip_norm / (sqrt(sum) + 1e-6);
+    const double norm = isinf(sum) ? scaled_norm(job) : sqrt(sum);
+    const double factor = clip_norm / (norm + 1e-6);
     return factor > 1 ? 1 : factor;
 }
 
-/* Whether BP3 and BP4 can do the update by themselves. */
+/* Whether BP3 and BP4 can do the update by themselves. To them a decay of 1 means that weights are to be forgotten,
+   even one that is infinite. */
 static int update_is_fused(const struct sigmax_training *training)
 {
-    return training->optimizer == SIGMAX_SGD && training->l1 == 0 && training->clip_norm == 0;
+    const real decay = (real)(training->learning_rate * training->l2);
+    return training->optimizer == SIGMAX_SGD && training->l1 == 0 && training->clip_norm == 0 && decay != 1;
 }
 
 /* Update number t = 1, 2, ... with the mean gradient of a batch. squares (update_blocks) is scratch. */

@@ -153,6 +153,8 @@ static void test_lent_workspace(int dtype, int n_threads)
         for (size_t i = 0; i < bytes; i++) written += block[i] != 0xaa;
         CHECK((written > 0) == (missing == 0), "%zu bytes of %zu were written, %zu missing", written, bytes, missing);
     }
+    CHECK(sigmax_train_workspace(own.network, &training, 0) == SIZE_MAX, "no rows");
+    CHECK(sigmax_train_workspace(own.network, &training, SIZE_MAX / 4) == SIZE_MAX, "too many rows");
     training.batch_size = 0;
     CHECK(sigmax_train_workspace(own.network, &training, N_ROWS) == SIZE_MAX, "batch of 0");
     training.batch_size = 5;
