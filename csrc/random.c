@@ -30,6 +30,29 @@ static void philox(const uint32_t counter[4], uint64_t key, uint32_t out[4])
     out[0] = c0, out[1] = c1, out[2] = c2, out[3] = c3;
 }
 
+enum { PHILOX_LANES = 16 };
+
+/* The same for blocks side by side, in vectors: out[w][lane] = word w of the block whose counter is (first + lane,
+   second, third, fourth). */
+static void philox_lanes(uint32_t first, uint32_t second, uint32_t third, uint32_t fourth, uint64_t key,
+                         uint32_t out[4][PHILOX_LANES])
+{
+    uint32_t *restrict c0 = out[0], *restrict c1 = out[1], *restrict c2 = out[2], *restrict c3 = out[3];
+    uint32_t k0 = (uint32_t)key, k1 = (uint32_t)(key >> 32);
+    for (uint32_t i = 0; i < PHILOX_LANES; i++) c0[i] = first + i, c1[i] = second, c2[i] = third, c3[i] = fourth;
+    for (int round = 0; round < 10; round++) {
+        for (int i = 0; i < PHILOX_LANES; i++) {
+            const uint64_t p0 = (uint64_t)PHILOX_M0 * c0[i], p1 = (uint64_t)PHILOX_M1 * c2[i];
+            c0[i] = (uint32_t)(p1 >> 32) ^ c1[i] ^ k0;
+            c1[i] = (uint32_t)p1;
+            c2[i] = (uint32_t)(p0 >> 32) ^ c3[i] ^ k1;
+            c3[i] = (uint32_t)p0;
+        }
+        k0 += PHILOX_W0;
+        k1 += PHILOX_W1;
+    }
+}
+
 /* One block of Philox gives two 64-bit numbers: those of index 2i and 2i + 1. */
 static void random_pair(uint64_t seed, enum sigmax_stream stream, uint32_t counter, uint64_t pair, uint64_t out[2])
 {
@@ -152,46 +175,32 @@ static uint64_t key_with_high_word(uint64_t seed, uint64_t counter)
     return seed ^ (counter >> 32) * 0x9E3779B97F4A7C15u;
 }
 
-/* Fisher and Yates's shuffle, inside out, so that order needs no first pass to fill it. */
+/* Fisher and Yates's shuffle, inside out, so that order needs no first pass to fill it. Entry i takes the 64 bits of
+   index i, as random_bits gives them. */
 void sigmax_permutation(uint64_t seed, uint64_t epoch, size_t *order, size_t n)
 {
     const uint64_t key = key_with_high_word(seed, epoch);
-    uint64_t pair[2] = {0, 0};
-    for (size_t i = 0; i < n; i++) {
-        if (i % 2 == 0) random_pair(key, SIGMAX_STREAM_PERMUTATION, (uint32_t)epoch, i / 2, pair);
-        const size_t j = below(pair[i % 2], i + 1);
-        order[i] = order[j];
-        order[j] = i;
+    for (size_t begin = 0; begin < n; begin += 2 * PHILOX_LANES) {
+        const uint64_t block = begin / 2;
+        const size_t end = n - begin < 2 * PHILOX_LANES ? n : begin + 2 * PHILOX_LANES;
+        uint32_t words[4][PHILOX_LANES];
+        philox_lanes((uint32_t)block, (uint32_t)(block >> 32), (uint32_t)epoch, SIGMAX_STREAM_PERMUTATION, key, words);
+        for (size_t i = begin; i < end; i++) {
+            const size_t lane = (i - begin) / 2, low = i % 2 * 2;
+            const size_t j = below((uint64_t)words[low + 1][lane] << 32 | words[low][lane], i + 1);
+            order[i] = order[j];
+            order[j] = i;
+        }
     }
 }
 
 /* ---- dropout masks ---------------------------------------------------------------------------------------------- */
 
 /*
- * A row's neurons are taken in groups of 4 * MASK_LANES. Philox's block g * MASK_LANES + lane decides, with its word w,
- * on neuron w * MASK_LANES + lane of group g: so MASK_LANES blocks are computed side by side, in vectors.
+ * A row's neurons are taken in groups of 4 * PHILOX_LANES. Philox's block g * PHILOX_LANES + lane decides, with its
+ * word w, on neuron w * PHILOX_LANES + lane of group g.
  */
-enum { MASK_LANES = 16, MASK_GROUP = 4 * MASK_LANES };
-
-/* out[w][lane] = word w of the block whose counter is (first + lane, row, step, use). */
-static void philox_lanes(uint32_t first, uint32_t row, uint32_t step, uint32_t use, uint64_t key,
-                         uint32_t out[4][MASK_LANES])
-{
-    uint32_t *restrict c0 = out[0], *restrict c1 = out[1], *restrict c2 = out[2], *restrict c3 = out[3];
-    uint32_t k0 = (uint32_t)key, k1 = (uint32_t)(key >> 32);
-    for (uint32_t i = 0; i < MASK_LANES; i++) c0[i] = first + i, c1[i] = row, c2[i] = step, c3[i] = use;
-    for (int round = 0; round < 10; round++) {
-        for (int i = 0; i < MASK_LANES; i++) {
-            const uint64_t p0 = (uint64_t)PHILOX_M0 * c0[i], p1 = (uint64_t)PHILOX_M1 * c2[i];
-            c0[i] = (uint32_t)(p1 >> 32) ^ c1[i] ^ k0;
-            c1[i] = (uint32_t)p1;
-            c2[i] = (uint32_t)(p0 >> 32) ^ c3[i] ^ k1;
-            c3[i] = (uint32_t)p0;
-        }
-        k0 += PHILOX_W0;
-        k1 += PHILOX_W1;
-    }
-}
+enum { MASK_GROUP = 4 * PHILOX_LANES };
 
 void sigmax_dropout_mask_from(uint64_t seed, uint64_t step, size_t layer, size_t row, double p, size_t first,
                               uint8_t *keep, size_t n)
@@ -201,13 +210,13 @@ void sigmax_dropout_mask_from(uint64_t seed, uint64_t step, size_t layer, size_t
     const uint64_t threshold = p > 0.0 ? (uint64_t)((p < 1.0 ? p : 1.0) * 0x1p32) : 0;
     const uint32_t use = SIGMAX_STREAM_DROPOUT + ((uint32_t)layer << 8);
     for (size_t begin = 0; begin < n; begin += MASK_GROUP) {
-        const uint32_t block = (uint32_t)((first + begin) / MASK_GROUP * MASK_LANES);
+        const uint32_t block = (uint32_t)((first + begin) / MASK_GROUP * PHILOX_LANES);
         const size_t left = n - begin < MASK_GROUP ? n - begin : MASK_GROUP;
-        uint32_t words[4][MASK_LANES];
-        uint8_t group[4][MASK_LANES];
+        uint32_t words[4][PHILOX_LANES];
+        uint8_t group[4][PHILOX_LANES];
         philox_lanes(block, (uint32_t)row, (uint32_t)step, use, key, words);
         for (int w = 0; w < 4; w++) {
-            for (int i = 0; i < MASK_LANES; i++) group[w][i] = words[w][i] >= threshold;
+            for (int i = 0; i < PHILOX_LANES; i++) group[w][i] = words[w][i] >= threshold;
         }
         memcpy(keep + begin, group, left);
     }
