@@ -27,6 +27,7 @@
 #include <math.h>
 
 #include "real.h"
+#include "tiles.h"
 
 #if SIGMAX_REAL_BITS == 32
 typedef uint32_t real_bits; /* as real_int, but wraps: shifting into the sign is defined */
@@ -127,29 +128,57 @@ static inline real sigmoid_prime_of(real a)
 
 /* ---- arrays: z, a (n); a may be z itself, and overlaps it in no other way --------------------------------------- */
 
-/* Every loop below works on one array in place, after this: a compiler then sees for itself that elements are
-   independent, where two pointers would need `restrict` and so forbid a == z. */
-static inline void copy_of(const real *z, real *a, size_t n)
+/* Not inlined, since copies of a few bytes become long code where a compiler knows that they are few. */
+static NOINLINE void copy_of(const real *z, real *a, size_t n)
 {
-    if (a != z && n > 0) memcpy(a, z, n * sizeof *a);
+    memcpy(a, z, n * sizeof *a);
 }
+
+/*
+ * a[i] = f(z[i]) in whole vectors, the last of them filled up with zeros: no other loop for the elements left over.
+ * Functions of their own, since each is the same code wherever it is used. x is a second argument for f.
+ */
+#define DEFINE_MAP(NAME, f)                                                                                            \
+    static NOINLINE void NAME(const real *z, real x, real *a, size_t n)                                                \
+    {                                                                                                                  \
+        (void)x;                                                                                                       \
+        for (; n >= LANES; n -= LANES, z += LANES, a += LANES) {                                                       \
+            LANEWISE                                                                                                   \
+            for (size_t j = 0; j < LANES; j++) a[j] = f(z[j]);                                                         \
+        }                                                                                                              \
+        if (n > 0) {                                                                                                   \
+            real last[LANES] = {0};                                                                                    \
+            copy_of(z, last, n);                                                                                       \
+            NAME(last, x, last, LANES);                                                                                \
+            copy_of(last, a, n);                                                                                       \
+        }                                                                                                              \
+    }
+#define SIGMOID_PRIME(z) sigmoid_prime_of(sigmoid(z))
+#define DECAY_BELOW_X(z) exponential_decay((z) - x)
+DEFINE_MAP(map_exponential, exponential)
+DEFINE_MAP(map_sigmoid, sigmoid)
+DEFINE_MAP(map_sigmoid_prime, SIGMOID_PRIME)
+DEFINE_MAP(map_decay, DECAY_BELOW_X)
 
 static inline void exponentials(const real *z, real *a, size_t n)
 {
-    copy_of(z, a, n);
-    for (size_t i = 0; i < n; i++) a[i] = exponential(a[i]);
+    map_exponential(z, 0, a, n);
 }
 
 static inline void sigmoids(const real *z, real *a, size_t n)
 {
-    copy_of(z, a, n);
-    for (size_t i = 0; i < n; i++) a[i] = sigmoid(a[i]);
+    map_sigmoid(z, 0, a, n);
 }
 
 static inline void sigmoid_primes(const real *z, real *a, size_t n)
 {
-    copy_of(z, a, n);
-    for (size_t i = 0; i < n; i++) a[i] = sigmoid_prime_of(sigmoid(a[i]));
+    map_sigmoid_prime(z, 0, a, n);
+}
+
+/* a = e^(z - max), for a max that no z exceeds */
+static inline void exponential_decays(const real *z, real max, real *a, size_t n)
+{
+    map_decay(z, max, a, n);
 }
 
 #endif

@@ -33,6 +33,7 @@ static void bp1_targets(const real *a, const real *y, real *delta, size_t rows, 
         const real *const a_x = a + r * k, *const y_x = y + r * k;
         real sum = 0;
         for (size_t j = 0; j < k; j++) sum += y_x[j];
+        LANEWISE
         for (size_t j = 0; j < k; j++) delta[r * k + j] = a_x[j] * sum - y_x[j];
     }
 }
@@ -42,6 +43,7 @@ static void weigh(real *delta, const double *sample_weight, size_t rows, size_t 
 {
     for (size_t r = 0; r < rows; r++) {
         const real s = (real)sample_weight[r];
+        LANEWISE
         for (size_t j = 0; j < k; j++) delta[r * k + j] *= s;
     }
 }

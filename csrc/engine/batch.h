@@ -79,6 +79,7 @@ static void smooth_targets(const real *y, double smoothing, real *target, size_t
     memcpy(target, y, k * sizeof *target);
     if (smoothing == 0) return;
     for (size_t j = 0; j < k; j++) sum += (double)y[j];
+    LANEWISE
     for (size_t j = 0; j < k; j++) target[j] = (real)((1 - smoothing) * (double)y[j] + smoothing / (double)k * sum);
 }
 

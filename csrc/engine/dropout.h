@@ -43,6 +43,7 @@ static void drop_rows(void *context, size_t index, size_t worker)
             real *const a = job->a + row * job->n + neuron;
             uint8_t keep[DROPOUT_NEURONS];
             sigmax_dropout_mask_from(d.seed, d.step, job->layer, row, d.p, neuron, keep, n);
+            LANEWISE
             for (size_t i = 0; i < n; i++) a[i] = keep[i] ? a[i] * scale : 0;
         }
     }

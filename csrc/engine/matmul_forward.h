@@ -13,7 +13,7 @@ struct forward_job {
     real *z, *panels;
     size_t rows, n_in, n_out;
     size_t z_row; /* between the rows of z: n_out, or more, where others compute the rest */
-    int hidden;
+    int sigmoid;  /* of each tile, before it is stored */
 };
 
 /* Each output a dot product over vectors of inputs, for the neurons first ... end - 1 and all examples. */
@@ -84,8 +84,9 @@ static void forward_tile(const struct forward_job *job, size_t height, size_t ne
             LANEWISE
             for (size_t j = first; j < first + LANES; j++) sum[i][j] += b[i];
         }
-        if (job->hidden) sigmoids(sum[i], sum[i], width);
     }
+    if (job->sigmoid && width == COLS) sigmoids(sum[0], sum[0], height * COLS);
+    for (size_t i = 0; i < height && job->sigmoid && width < COLS; i++) sigmoids(sum[i], sum[i], width);
     if (ROWS > 4 && height > 4) {
         store_transposed(8 < ROWS ? 8 : ROWS, sum[0], COLS, cols, z, z_row);
     } else if (height > 2) {
@@ -158,13 +159,15 @@ static void forward_by_panels(struct forward_job job, const struct sigmax_team *
 static void matmul_forward(const real *a, const real *w, const real *b, real *z, size_t rows, size_t n_in, size_t n_out,
                            int hidden, void *scratch, const struct sigmax_team *team)
 {
-    struct forward_job job = {a, w, b, z, scratch, rows, n_in, n_out, n_out, hidden};
-    if (!forward_uses_dots(rows, n_in, n_out)) {
+    const double work = (double)rows * (double)n_in * (double)n_out;
+    struct forward_job job = {a, w, b, z, scratch, rows, n_in, n_out, n_out, 0};
+    if (forward_uses_dots(rows, n_in, n_out)) {
+        run_tasks(team, work, count_of(n_out, DOT_NEURONS), forward_dots, &job);
+    } else {
+        job.sigmoid = hidden && work >= PARALLEL_WORK; /* a small z is still in the first cache afterwards */
         forward_by_panels(job, team);
-        return;
     }
-    run_tasks(team, (double)rows * (double)n_in * (double)n_out, count_of(n_out, DOT_NEURONS), forward_dots, &job);
-    if (hidden) sigmoids(z, z, rows * n_out);
+    if (hidden && !job.sigmoid) sigmoids(z, z, rows * n_out);
 }
 
 #endif

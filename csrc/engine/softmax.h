@@ -37,7 +37,7 @@ static INLINE void add_pairs(int width, double partial[PARTIALS])
 }
 
 /* m = max_i z_i, for z (k) */
-static inline real row_max(const real *z, size_t k)
+static NOINLINE real row_max(const real *z, size_t k)
 {
     real max = z[0];
     size_t i = 1;
@@ -65,7 +65,7 @@ struct exponential_sum {
 };
 
 /* Adds the exponentials e (n), each in 0 ... 1 or NaN. */
-static inline void add_exponentials(struct exponential_sum *sum, const real *e, size_t n)
+static NOINLINE void add_exponentials(struct exponential_sum *sum, const real *e, size_t n)
 {
     double ones = sum->ones, others = sum->others;
     size_t i = 0;
@@ -154,7 +154,7 @@ static inline struct cost_terms cost_terms_of(const real *z, const int64_t *labe
 }
 
 /* The position of the first largest of a (k). */
-static inline size_t first_largest(const real *a, size_t k)
+static NOINLINE size_t first_largest(const real *a, size_t k)
 {
     size_t best = 0;
     for (size_t i = 1; i < k; i++) {
@@ -228,8 +228,7 @@ static void softmax_of_row(const real *z, real *a, const int64_t *labels, const 
     const real max = row_max(z, k);
     const struct cost_terms terms = cost_terms_of(z, labels, targets, max, 0, k);
     struct exponential_sum sum = {0, 0};
-    copy_of(z, a, k);
-    for (size_t i = 0; i < k; i++) a[i] = exponential_decay(a[i] - max);
+    exponential_decays(z, max, a, k);
     add_exponentials(&sum, a, k);
     const real total = (real)(sum.ones + sum.others);
     for (size_t i = 0; i < k; i++) a[i] /= total;
@@ -274,7 +273,7 @@ static inline struct exponential_sum exponential_sum_of(const real *z, real max,
     for (size_t first = 0; first < k; first += BLOCK_REALS) {
         real e[BLOCK_REALS];
         size_t n = smaller(BLOCK_REALS, k - first);
-        for (size_t i = 0; i < n; i++) e[i] = exponential_decay(z[first + i] - max);
+        exponential_decays(z + first, max, e, n);
         add_exponentials(&sum, e, n);
     }
     return sum;
