@@ -141,16 +141,15 @@ static NOINLINE void copy_of(const real *z, real *a, size_t n)
 #define DEFINE_MAP(NAME, f)                                                                                            \
     static NOINLINE void NAME(const real *z, real x, real *a, size_t n)                                                \
     {                                                                                                                  \
+        const size_t whole = n / LANES * LANES;                                                                        \
         (void)x;                                                                                                       \
-        for (; n >= LANES; n -= LANES, z += LANES, a += LANES) {                                                       \
-            LANEWISE                                                                                                   \
-            for (size_t j = 0; j < LANES; j++) a[j] = f(z[j]);                                                         \
-        }                                                                                                              \
-        if (n > 0) {                                                                                                   \
+        LANEWISE                                                                                                       \
+        for (size_t i = 0; i < whole; i++) a[i] = f(z[i]);                                                             \
+        if (whole < n) {                                                                                               \
             real last[LANES] = {0};                                                                                    \
-            copy_of(z, last, n);                                                                                       \
+            copy_of(z + whole, last, n - whole);                                                                       \
             NAME(last, x, last, LANES);                                                                                \
-            copy_of(last, a, n);                                                                                       \
+            copy_of(last, a + whole, n - whole);                                                                       \
         }                                                                                                              \
     }
 #define SIGMOID_PRIME(z) sigmoid_prime_of(sigmoid(z))
