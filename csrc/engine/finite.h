@@ -19,7 +19,7 @@ static inline int all_finite(const real *values, size_t n)
 }
 
 /* The position of the first infinity or NaN among values (n), or n. */
-static size_t first_non_finite(const real *values, size_t n)
+static NOINLINE size_t first_non_finite(const real *values, size_t n)
 {
     enum { BLOCK = 512 };
     for (size_t begin = 0; begin < n; begin += BLOCK) {

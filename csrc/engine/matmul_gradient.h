@@ -24,6 +24,13 @@ struct gradient_job {
 };
 
 /* out[j] = out[j] + (sum[j] - decay out[j]) for j < n, a constant where that pays. See struct blend. */
+static INLINE void decay_into(size_t n, real decay, const real *restrict sum, real *restrict out)
+{
+    LANEWISE
+    for (size_t j = 0; j < n; j++) out[j] += sum[j] - decay * out[j];
+}
+
+/* The same, where decay may be 1, in fewer steps where it is 1 or 0. */
 static INLINE void blend_into(size_t n, real decay, const real *restrict sum, real *restrict out)
 {
     if (decay == 1) {
@@ -33,15 +40,15 @@ static INLINE void blend_into(size_t n, real decay, const real *restrict sum, re
         LANEWISE
         for (size_t j = 0; j < n; j++) out[j] += sum[j];
     } else {
-        LANEWISE
-        for (size_t j = 0; j < n; j++) out[j] += sum[j] - decay * out[j];
+        decay_into(n, decay, sum, out);
     }
 }
 
 /*
  * height neurons by the inputs of one panel b: out += d^T b - decay out, d (rows, ROWS) being delta scaled. height and
- * width are constants where this is inlined, width the cols of whole vectors. The sums go from their registers to the
- * weights: a way through memory takes a twentieth of the time of 128 examples, a third of that of 10 (measured).
+ * width are constants where this is inlined, width the cols of whole vectors. Below COLS, where tiles are few, all
+ * decays but 1 are one code, and 1 is not taken. The sums go from their registers to the weights: a way through memory
+ * takes a twentieth of the time of 128 examples, a third of that of 10 (measured).
  */
 static INLINE void gradient_tile(int height, int width, const struct gradient_job *job, size_t neuron, size_t col,
                                  const real *restrict d, const real *restrict b, size_t b_p)
@@ -49,7 +56,12 @@ static INLINE void gradient_tile(int height, int width, const struct gradient_jo
     const size_t n_in = job->n_in;
     const real decay = job->blend.decay;
     real *restrict out = job->out + neuron * n_in + col;
-    if (decay == 1) { /* a tile in each branch: see tile() */
+    if (width < COLS) { /* a tile in each branch: see tile() */
+        real sum[ROWS][COLS];
+        tile(height, width, 0, job->rows, d, 1, ROWS, b, b_p, sum);
+        UNROLLED
+        for (int i = 0; i < height; i++) decay_into((size_t)width, decay, sum[i], out + (size_t)i * n_in);
+    } else if (decay == 1) {
         real sum[ROWS][COLS];
         tile(height, width, 0, job->rows, d, 1, ROWS, b, b_p, sum);
         UNROLLED
@@ -62,7 +74,7 @@ static INLINE void gradient_tile(int height, int width, const struct gradient_jo
     }
 }
 
-/* The same for the last neurons, and for the last inputs, where they fill no vector. */
+/* The same for the last neurons, and for the last inputs, where they fill no vector, or out is forgotten. */
 static void gradient_edge(const struct gradient_job *job, size_t height, size_t neuron, size_t col, size_t cols,
                           const real *d, const real *b, size_t b_p)
 {
@@ -81,6 +93,7 @@ static void gradient_rows(void *context, size_t index, size_t worker)
     (void)worker;
     for (size_t col = 0, cols; col < job->n_in; col += cols) {
         cols = panel_cols(job->n_in - col);
+        const int whole = cols == COLS || (cols % LANES == 0 && job->blend.decay != 1);
         const real *b = job->a + col;
         size_t b_p = job->n_in;
         if (job->packed || cols % LANES != 0) {
@@ -91,9 +104,9 @@ static void gradient_rows(void *context, size_t index, size_t worker)
             const real *const d = job->delta_panels + first * job->rows + (neuron - first);
             height = tile_height(smaller(end - neuron, job->packed ? ROWS : SHALLOW_ROWS));
             if (job->packed) prefetch_rows(job->out + neuron * job->n_in + col, job->n_in, height, cols);
-            if (cols % LANES == 0 && height == ROWS) {
+            if (whole && height == ROWS) {
                 WITH_CONSTANT_WIDTH(gradient_tile, ROWS, cols, job, neuron, col, d, b, b_p);
-            } else if (cols % LANES == 0 && height == SHALLOW_ROWS) {
+            } else if (whole && height == SHALLOW_ROWS) {
                 WITH_CONSTANT_WIDTH(gradient_tile, SHALLOW_ROWS, cols, job, neuron, col, d, b, b_p);
             } else {
                 gradient_edge(job, height, neuron, col, cols, d, b, b_p);
