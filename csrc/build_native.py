@@ -88,6 +88,7 @@ FLAGS = {
             *("-O2", "-ftree-vectorize", "-fvect-cost-model=dynamic", "-fpeel-loops"),
             "--param=max-completely-peeled-insns=120",
             *("-fno-inline-small-functions", "-fno-indirect-inlining"),
+            *("-falign-jumps=1", "-falign-labels=1"),  # loops and functions stay aligned
         ],
         contract=_GNU_CONTRACT,
         strict=_GNU_STRICT,

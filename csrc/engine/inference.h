@@ -69,7 +69,7 @@ static size_t packed_weights(const struct sigmax_shape *shape, size_t rows)
 {
     const double most = (double)shape->n_weights * (8 + MOST_FILLING) / 8;
     double reals = 0;
-    for (size_t l = 1; l <= shape->n_layers; l++) {
+    for (size_t l = 1; l <= shape->n_layers && reals <= most; l++) {
         const size_t n_in = shape->sizes[l - 1];
         reals += (double)n_in * (double)whole_vectors(packed_neurons(n_in, shape->sizes[l]));
     }
@@ -137,6 +137,7 @@ static int forward_of_block(const struct inference *inference, const real *X, si
         if (packed != NULL) {
             matmul_packed(a, packed, z, n_out, rows, n_in, by_tiles);
             for (size_t r = 0; r < rows; r++) {
+                LANEWISE
                 for (size_t j = 0; j < by_tiles; j++) z[r * n_out + j] += b[j];
             }
             packed += n_in * whole_vectors(n_packed);
@@ -146,7 +147,7 @@ static int forward_of_block(const struct inference *inference, const real *X, si
             forward_by_panels(some, &inference->alone);
         }
         dots_of_neurons(&all, by_tiles, n_out);
-        for (size_t r = 0; r < rows && l == 1; r++) finite &= is_finite(z[r * n_out]);
+        for (size_t r = 0; r < rows && finite && l == 1; r++) finite = is_finite(z[r * n_out]);
         if (l < shape->n_layers) sigmoids(z, z, rows * n_out);
         a = z;
     }

@@ -22,7 +22,7 @@ static inline size_t count_of(size_t n, size_t size)
  * n columns are count_of(n, COLS) panels of COLS, the last one of what is left. Where that would be a single vector, it
  * takes one of the panel before it: a tile so narrow takes half as long again for each of its sums.
  */
-static inline size_t panel_begin(size_t index, size_t n)
+static NOINLINE size_t panel_begin(size_t index, size_t n)
 {
     const size_t begin = index * COLS;
     if (begin >= n) return n;
@@ -32,7 +32,8 @@ static inline size_t panel_begin(size_t index, size_t n)
 /* The columns of the panel that begins where so many are left. */
 static inline size_t panel_cols(size_t left)
 {
-    return panel_begin(1, left);
+    if (left <= COLS) return left;
+    return VECTORS == 3 && left <= COLS + LANES ? COLS - LANES : COLS;
 }
 
 /* pack_panel for a width and a cols <= width that are constants where possible. */

@@ -49,14 +49,18 @@ typedef int64_t real_int;
 #define LANEWISE _Pragma("omp simd")
 #endif
 
-/* Before a loop over the rows of a tile, a constant number: unroll it whole, so that the tile's sums can be
-   registers. UNROLLED_BY_2: before a loop whose own counting is to cost less. */
+/* Before a loop over the rows of a tile, a constant number: unroll it whole, so that the tile's sums can be registers.
+   UNROLLED_BY_2: before a loop whose own counting costs something, beside so few vectors as AVX-512 needs for a tile. */
 #if defined(__clang__)
 #define UNROLLED _Pragma("unroll")
 #define UNROLLED_BY_2 /* clang 14 then gives up the registers */
 #elif defined(__GNUC__)
 #define UNROLLED _Pragma("GCC unroll 16")
+#if defined(__AVX512F__)
 #define UNROLLED_BY_2 _Pragma("GCC unroll 2")
+#else
+#define UNROLLED_BY_2
+#endif
 #else
 #define UNROLLED
 #define UNROLLED_BY_2
