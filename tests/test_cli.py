@@ -117,8 +117,9 @@ def test_train_evaluate_predict_info(model, capsys):
 
     arguments = ["predict", "model.npz", "flowers.csv", "--label-column", "kind"]
     assert cli.main(arguments) == 0
-    lines = capsys.readouterr().out.splitlines()
-    assert lines == ["label"] + [NAMES[k] for k in stored.network.predict(X)]
+    out, err = capsys.readouterr()
+    assert out.splitlines() == ["label"] + [NAMES[k] for k in stored.network.predict(X)]
+    assert err == "flowers.csv: header, labels in column 'kind': 120 rows\n"
 
     assert cli.main([*arguments, "--proba", "-o", "out.csv"]) == 0
     with open("out.csv", newline="") as file:

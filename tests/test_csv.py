@@ -156,10 +156,22 @@ def test_csv_mistakes_in_weights_and_missing_values(write, text, options, messag
         ("1,2,yes\n3,4,no\n", 2),  # a text label makes no header
         ("0,1,label\n3,4,7\n5,6,8\n", 2),  # text over a number does
         ("a,b,c\n3,4,7\n", 1),
+        ("0,1,2,label\n3,4,7,x\n5,6,8,y\n", 2),  # as pandas names columns without a name
+        ("0,1,2,3\n3,4,7,8\n", 1),
+        (",0,1,2,label\n0,3,4,7,x\n1,5,6,8,y\n", 2),  # behind its index
+        ("label,0,1,2\nx,3,4,7\n", 1),
+        ("0,1,2,7\n3,4,7,8\n", 2),  # a row of data all the same
+        ("0,1,x\n3,4,y\n", 2),
     ],
 )
 def test_csv_header_detection(write, text, n_rows):
-    assert len(read(write("a.csv", text)).X) == n_rows
+    label = "0" if text.startswith("label") else "-1"
+    assert len(read(write("a.csv", text), csv=CsvOptions(label)).X) == n_rows
+
+
+def test_csv_header_of_positions_without_labels(write):
+    dataset = read(write("a.csv", "0,1,2\n3,4,7\n"), csv=CsvOptions(None), labelled=False)
+    assert (dataset.X.tolist(), dataset.found) == ([[3, 4, 7]], "header")
 
 
 def test_csv_header_can_be_forced(write):

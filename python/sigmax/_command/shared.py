@@ -154,6 +154,7 @@ def output(path: str | None, stdout: TextIO) -> Iterator[TextIO]:
     """
     if path is None:
         yield stdout
+        stdout.flush()
         return
     if os.path.exists(path) and not os.path.isfile(path):  # a device or a pipe
         with open(path, "w", encoding="utf-8", newline="") as file:

@@ -39,7 +39,8 @@ def predict(arguments: argparse.Namespace) -> None:
         check_output(arguments.output, arguments.model, arguments.data)
     stored = files.load(arguments.model)
     network = stored.network
-    X = read_for(stored, arguments, arguments.data, labelled=False).X
+    dataset = read_for(stored, arguments, arguments.data, labelled=False)
+    X = dataset.X
     names = class_names(stored.class_names, network.sizes[-1])
     if not arguments.proba:
         chosen = network.predict(X).tolist()
@@ -50,6 +51,7 @@ def predict(arguments: argparse.Namespace) -> None:
         header = ["label", *(f"p_{name}" for name in names)]
     with output(arguments.output, sys.stdout) as file:
         write_rows(file, header, rows)
+    print(f"{arguments.data}: {dataset.found}: {len(X)} rows", file=sys.stderr)
 
 
 def evaluate(arguments: argparse.Namespace) -> None:

@@ -322,16 +322,23 @@ def _is_header(
     """Tell a row of names from a row of data.
 
     It is a header when none of its features is a number (one number among text is rather a row of
-    data with a mistake, which the parser will name), or when it has text over a label that is a
-    number, as in a header of 0, 1, 2, ..., "label".
+    data with a mistake, which the parser will name), when these are 0, 1, 2, ..., the names that
+    pandas gives to columns without one, or when it has text over a label that is a number.
     """
     no_features = others | {label}
     features = [field for position, field in enumerate(first) if position not in no_features]
-    if not any(_is_number(field) for field in features):
+    if not any(_is_number(field) for field in features) or _are_positions(features, first):
         return True
     if label is None or second is None or len(second) != len(first):
         return False
     return not _is_number(first[label]) and _is_number(second[label])
+
+
+def _are_positions(features: list[str], first: list[str]) -> bool:
+    """Tell whether all numbers of a row count its columns from 0, perhaps behind an index."""
+    offsets = {int(text) - position for position, text in enumerate(first) if text.isdecimal()}
+    named = [field for field in features if field]
+    return len(named) > 2 and all(map(str.isdecimal, named)) and offsets in ({0}, {-1})
 
 
 def _is_number(field: str, parse: Callable[[str], float] = float) -> bool:
