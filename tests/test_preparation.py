@@ -257,6 +257,14 @@ def test_data_in_memory_are_not_changed(network, data):
     np.testing.assert_array_equal(X, before)
 
 
+def test_a_network_that_was_trained_without_gets_none(network, data):
+    X, y = data
+    network.fit(X, y, epochs=2)
+    calls = {"fit": lambda: network.fit(X, y, epochs=1, standardize=True)}
+    refused(network, calls, ValueError, "standardize is True", "epochs_trained is 2", "a new network")
+    assert network.preparation is None
+
+
 @pytest.mark.parametrize("copy", [lambda n: n.copy(), lambda n: pickle.loads(pickle.dumps(n))])
 def test_copies_keep_it(network, data, copy):
     X, y = data

@@ -57,7 +57,7 @@ def assemble(
     >>> assemble(network, X, y, FitOptions(validation_fraction=0.2)).source.n_rows
     80
     """
-    _require_pairs(options, X_val, y_val, sample_weight_val)
+    _require_validation(options, X_val, y_val, sample_weight_val)
     require_hidden_layer(network, options)
     data = open_data(network, X, y)
     validation = None
@@ -84,9 +84,11 @@ def require_hidden_layer(network: Network, options: FitOptions) -> None:
         )
 
 
-def _require_pairs(
+def _require_validation(
     options: FitOptions, X_val: object, y_val: object, sample_weight_val: object
 ) -> None:
+    if callable(X_val):
+        raise TypeError("X_val is a callable; expected an array")
     if (X_val is None) != (y_val is None):
         given, missing = ("X_val", "y_val") if y_val is None else ("y_val", "X_val")
         raise ValueError(f"{given} is given but {missing} is not; expected both or neither")
@@ -107,9 +109,7 @@ def _require_pairs(
 def _validation(
     network: Network, X_val: object, y_val: object, sample_weight_val: object
 ) -> Examples:
-    data = open_data(network, X_val, y_val, ("X_val", "y_val"))
-    if isinstance(data, Stream):
-        raise TypeError("X_val is a callable; expected an array")
+    data = network._open(X_val, y_val, ("X_val", "y_val"))
     n_classes, name = network.sizes[-1], "sample_weight_val"
     weights = row_weights(sample_weight_val, None, data.labels, data.targets, n_classes, name=name)
     return data.weighted(weights)
@@ -159,6 +159,11 @@ def _preparation(
     """Return the preparation that the network has already, or else the one that is asked for."""
     own = network.preparation
     if own is None:
+        if options.standardize and network.epochs_trained:
+            raise ValueError(
+                "standardize is True, but the network was trained without it (epochs_trained is "
+                f"{network.epochs_trained}); expected False, or a new network"
+            )
         return fit_preparation(
             data, standardize=options.standardize, fill_missing=options.nan == "mean"
         )

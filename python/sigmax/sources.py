@@ -206,25 +206,23 @@ class Stream:
         self._n_rows = count
 
 
-def open_data(
-    network: Network, X: object, y: object, names: tuple[str, str] = ("X", "y")
-) -> Examples | Stream:
+def open_data(network: Network, X: object, y: object) -> Examples | Stream:
     """Return what training goes through, opened and not prepared yet; see `Network.fit`."""
     if callable(X):
         if y is not None:
             raise ValueError(
-                f"{names[1]} is given, but {names[0]} is a callable; expected {names[1]} to be "
-                "None, as each block of the stream is a pair (X, y)"
+                "y is given, but X is a callable; expected y to be None, as each block of the "
+                "stream is a pair (X, y)"
             )
         return Stream(network, X)
     if isinstance(X, Iterator):
         raise TypeError(
-            f"{names[0]} is {type(X).__name__}, which can be gone through once; expected a "
-            "callable that returns a new iterator of blocks (X, y) for every epoch"
+            f"X is {type(X).__name__}, which can be gone through once; expected a callable that "
+            "returns a new iterator of blocks (X, y) for every epoch"
         )
     if y is None:
-        raise TypeError(f"{names[1]} is missing; expected labels or class probabilities")
-    return network._open(X, y, names)
+        raise TypeError("y is missing; expected labels or class probabilities")
+    return network._open(X, y)
 
 
 def make_source(data: Examples | Stream) -> Source:

@@ -120,7 +120,7 @@ class Trainable:
         standardize : bool
             Give the model a preparation that brings each column of X to mean 0 and deviation 1
             (see `sigmax.preparation`). It is kept with the model and applied in every call. A
-            network that has one keeps it.
+            network that has one keeps it; one that was trained without gets none.
         nan : {"error", "mean"}
             What to do with NaN in X: refuse it, or fill in the mean of its column in the training
             data, now and at prediction.
