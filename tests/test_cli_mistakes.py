@@ -108,6 +108,25 @@ def test_a_mistake_is_one_line(model, folder, capsys, arguments, message):
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
 
 
+@pytest.mark.skipif(os.name == "nt", reason="links and pipes of another kind")
+def test_what_cannot_be_written_is_noticed_before_the_work(model, folder, capsys):
+    (folder / "link.npz").symlink_to("none/m.npz")
+    os.mkfifo("pipe")
+    train, predict = "train flowers.csv -o", "predict model.npz flowers.csv --label-column 2 -o"
+    cases = [(train, "link.npz", "link.npz: .*no folder .*none"), (predict, "link.npz", "no folder")]
+    cases += [(train, "pipe", "pipe exists and is no regular file")]
+    if os.geteuid() != 0:  # whom nothing is forbidden
+        (folder / "closed").mkdir()
+        (folder / "closed" / "m.npz").touch()
+        (folder / "closed").chmod(0o555)
+        cases += [(command, "closed/m.npz", "permission denied") for command in (train, predict)]
+    capsys.readouterr()
+    for words, path, message in cases:
+        assert cli.main([*words.split(), path]) == 1
+        out, err = capsys.readouterr()
+        assert out == "" and re.search(message, err), err
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

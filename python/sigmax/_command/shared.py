@@ -130,12 +130,14 @@ def check_output(path: str, *inputs: str | None) -> None:
     --------
     >>> check_output("answers.csv", "model.npz", "new.csv")
     """
-    folder = os.path.dirname(os.path.abspath(path))
+    target = os.path.realpath(path)
+    folder = os.path.dirname(target)
     if not os.path.isdir(folder):
         raise UserError(f"{path}: cannot be written: there is no folder {folder}")
-    if os.path.isdir(path):
+    if os.path.isdir(target):
         raise UserError(f"{path}: cannot be written: it is a folder")
-    if not os.access(path if os.path.exists(path) else folder, os.W_OK):
+    is_device = os.path.exists(target) and not os.path.isfile(target)
+    if not os.access(target if is_device else folder, os.W_OK):  # a file is replaced, not opened
         raise UserError(f"{path}: cannot be written: permission denied")
     present = [given for given in inputs if given and os.path.exists(given)]
     for given in present:

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from sigmax import checkpoints, data, files
+from sigmax import archive, checkpoints, data, files
 from sigmax._command.report import file_size, percent
 from sigmax._command.shared import (
     UserError,
@@ -187,6 +187,7 @@ def _check_arguments(arguments: argparse.Namespace, given: Mapping[str, Any]) ->
         chosen({k: v for k, v in given.items() if k != "class_weight"}, "train", OPTION_NAMES)
     inputs = [arguments.data, arguments.labels, arguments.validation, arguments.validation_labels]
     check_output(arguments.output, *inputs, arguments.resume)
+    archive.require_writable(arguments.output)
     checkpoint = given.get("checkpoint")
     if checkpoint is not None:
         check_output(checkpoint, *inputs)
