@@ -43,7 +43,16 @@ def model(flowers):
         ("train flowers.csv --label-column 0", "column 'kind': '(daisy|rose|tulip)' is not"),
         ("train flowers.csv --no-header", "line 1, column 0: 'stem' is not a number"),
         ("train flowers.csv --learning-rate nan", "--learning-rate is nan"),
-        ("train flowers.csv --epochs -1", "epochs is -1"),
+        ("train flowers.csv --epochs -1", ": --epochs is -1"),
+        ("train flowers.csv --patience 3", "--patience is 3, but --early-stopping is not given"),
+        (
+            "train flowers.csv --momentum 0.9",
+            "--optimizer is 'sgd', .* --optimizer momentum or --optimizer nesterov, or no momentum",
+        ),
+        ("train label_smoothing.csv", "label_smoothing.csv: line 3, column 'learning_rate': 'x'"),
+        ("train label_smoothing.csv --label-column l2", "a, learning_rate, kind"),
+        ("info clip_norm.npz", " clip_norm.npz: not a model file"),
+        ("train flowers.csv --checkpoint clip_norm.d/c.npz", "no folder .*/clip_norm.d"),
         ("train flowers.csv --batch-size 0", "--batch-size is 0"),
         ("train flowers.csv -o none/m.npz", "there is no folder"),
         ("train flowers.csv -o flowers.csv", "would be overwritten"),
@@ -90,7 +99,7 @@ def model(flowers):
         ("predict model.npz bare.csv -o bare.csv", "would be overwritten"),
         ("info flowers.csv", "not a model file"),
         ("info bad.npz", "truncated or damaged|not a model file"),
-        ("demo --epochs 0", "epochs is 0"),
+        ("demo --epochs 0", "--epochs is 0"),
     ],
 )
 def test_a_mistake_is_one_line(model, folder, capsys, arguments, message):
@@ -101,6 +110,8 @@ def test_a_mistake_is_one_line(model, folder, capsys, arguments, message):
     (folder / "wide.csv").write_text("1,2,3,a\n1e30,4,5,b\n")
     (folder / "tiny.csv").write_text("1e-39,2e-39,a\n3e-39,1e-39,b\n")
     (folder / "ragged.csv").write_text("a,b,c\n1,2,x\n1,2\n")
+    (folder / "label_smoothing.csv").write_text("a,learning_rate,kind\n1,2,x\n3,x,y\n")
+    (folder / "clip_norm.npz").write_bytes(b"")
     (folder / "bad.npz").write_bytes(b"PK\x03\x04 and no more")
     (folder / "bad.gz").write_bytes(b"neither packed nor an idx file")
     before = {path.name: path.read_bytes() for path in folder.iterdir()}

@@ -128,12 +128,12 @@ def require_used(given: Mapping[str, object], options: FitOptions) -> None:
     if "momentum" in given and options.optimizer == "sgd":
         raise ValueError(
             f"momentum is {given['momentum']!r}, but optimizer is 'sgd', which does not use it; "
-            "expected optimizer='momentum' or 'nesterov', or no momentum"
+            "expected optimizer='momentum' or optimizer='nesterov', or no momentum"
         )
     if "patience" in given and options.early_stopping is None:
         raise ValueError(
             f"patience is {given['patience']!r}, but early_stopping is None; expected "
-            "early_stopping='cost' or 'accuracy', or no patience"
+            "early_stopping='cost' or early_stopping='accuracy', or no patience"
         )
 
 

@@ -1,7 +1,7 @@
 """The `sigmax` command: what it accepts, and how its mistakes end.
 
 Every mistake of the user is one line on stderr and exit code 2 (the arguments) or 1 (all else);
-Ctrl-C exits with 130, a closed pipe silently with 141. What the commands do is in commands.py.
+Ctrl-C exits with 130, a closed pipe silently with 141. What the commands do is in _command.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ import warnings
 from collections.abc import Sequence
 from typing import TextIO
 
-from sigmax._command.arguments import parser
+from sigmax._command.arguments import flag, parser
 from sigmax._command.shared import UserError
 from sigmax._command.train import Interrupted
-from sigmax._errors import TrainingWarning
+from sigmax._errors import FileFormatError, TrainingWarning
 from sigmax.options import OPTION_NAMES
 
 
@@ -97,23 +97,23 @@ def _one_line(error: BaseException) -> str:
     if isinstance(error, OSError) and error.strerror:
         name = "cannot write" if error.filename is None else os.fsdecode(error.filename)
         return f"{name}: {error.strerror}"
-    return _with_flags(" ".join(str(error).split()))
+    text = " ".join(str(error).split())
+    return text if isinstance(error, UserError | FileFormatError) else _with_flags(text)
 
 
 def _with_flags(text: str) -> str:
     """Write options as they are given here: learning_rate is --learning-rate.
 
-    Those of one word may be words of the sentence, and change only where a value follows.
+    Those of one word may be words of the sentence, and change only where a value follows. A part of
+    a path is no option.
     """
     names = "|".join(OPTION_NAMES)
-    text = re.sub(rf"\b({names})=True\b", lambda m: _flag(m[1]), text)
-    text = re.sub(rf"\b({names})='?([\w.]+)'?", lambda m: f"{_flag(m[1])} {m[2]}", text)
-    long_names = "|".join(name for name in OPTION_NAMES if "_" in name)
-    return re.sub(rf"(?<![\w-])({long_names})\b", lambda m: _flag(m[1]), text)
-
-
-def _flag(name: str) -> str:
-    return "--" + name.replace("_", "-")
+    text = re.sub(rf"\b({names})=True\b", lambda m: flag(m[1]), text)
+    text = re.sub(rf"\b({names})='?([\w.]+)'?", lambda m: f"{flag(m[1])} {m[2]}", text)
+    text = re.sub(rf"(?<![\w-])({names})(?= is [-'\d\[{{]| is \w+[,;])", lambda m: flag(m[1]), text)
+    odd_names = "|".join(name for name in OPTION_NAMES if not name.isalpha())
+    text = re.sub(rf"(?<![\w/\\-])({odd_names})\b(?!\.?[\w/\\-])", lambda m: flag(m[1]), text)
+    return re.sub(r"(--[\w-]+) is None\b", r"\1 is not given", text)
 
 
 def _show_warning(

@@ -50,7 +50,7 @@ def _meant(unknown: str) -> str | None:
     words = re.sub(r"='(\w+)'", r" \1", meant).split()
     if not words or words[0] not in offered:
         return None
-    return " ".join(_flag(word) if word in offered else word for word in words)
+    return " ".join(flag(word) if word in offered else word for word in words)
 
 
 def parser() -> Parser:
@@ -233,7 +233,7 @@ def _add_evaluate(subparsers: _Subparsers) -> None:
 def _add_fit_option(parser: _Options, option: dataclasses.Field[object]) -> None:
     """Offer an option of fit under its own name, with its choices, help and default."""
     kind, choices = option.metadata["type"], option.metadata["choices"]
-    text = re.sub("`(\\w+)`", lambda name: _flag(name[1]), option.metadata["help"])
+    text = re.sub("`(\\w+)`", lambda name: flag(name[1]), option.metadata["help"])
     text = text.replace("%", "%%")
     if option.name == "class_weight":  # where names are known, a weight for each can be given
         choices = None
@@ -242,7 +242,7 @@ def _add_fit_option(parser: _Options, option: dataclasses.Field[object]) -> None
         text += f" (default: {option.default})"
     if kind is bool:
         parser.add_argument(
-            _flag(option.name),
+            flag(option.name),
             action=argparse.BooleanOptionalAction,
             default=argparse.SUPPRESS,
             help=text,
@@ -250,7 +250,7 @@ def _add_fit_option(parser: _Options, option: dataclasses.Field[object]) -> None
         return
     metavar = {int: "N", float: "X", str: "FILE" if option.name == "checkpoint" else "WEIGHTS"}
     parser.add_argument(
-        _flag(option.name),
+        flag(option.name),
         type=kind,
         choices=choices,
         default=argparse.SUPPRESS,
@@ -259,7 +259,14 @@ def _add_fit_option(parser: _Options, option: dataclasses.Field[object]) -> None
     )
 
 
-def _flag(name: str) -> str:
+def flag(name: str) -> str:
+    """Return how an option of training is given here.
+
+    Examples
+    --------
+    >>> flag("learning_rate")
+    '--learning-rate'
+    """
     return "--" + name.replace("_", "-")
 
 

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sigmax import data, files
+from sigmax._errors import FileFormatError
 
 
 class UserError(Exception):
@@ -38,7 +39,12 @@ def read(
         tuple(arguments.ignore_column) if data.is_csv(path) else (),
         wanted.pop("missing", False),
     )
-    return data.read(path, labels_path, csv=options, **wanted)
+    try:
+        return data.read(path, labels_path, csv=options, **wanted)
+    except FileFormatError:
+        raise
+    except ValueError as error:  # in the words of the file, none of which is an option
+        raise UserError(str(error)) from None
 
 
 def read_for(
