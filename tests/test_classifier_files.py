@@ -27,7 +27,9 @@ def iris():
 
 
 @pytest.mark.parametrize(
-    "classes", [[0, 1, 2], [-10, 9, 1000], ["ant", "bee", "wasp"], ["01", "1", "2"]]
+    "classes",
+    [[0, 1, 2], [-10, 9, 1000], ["ant", "bee", "wasp"], ["01", "1", "2"], ["1", "2", "3"]]
+    + [[0.0, 1.0, 3.0]],
 )
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_what_was_saved_predicts_the_same(iris, tmp_path, classes, dtype):
@@ -36,6 +38,7 @@ def test_what_was_saved_predicts_the_same(iris, tmp_path, classes, dtype):
     saved.save(tmp_path / "model.npz")
     loaded = SigmaxClassifier.load(tmp_path / "model.npz")
     assert loaded.classes_.tolist() == classes
+    assert loaded.classes_.dtype.kind == saved.classes_.dtype.kind
     X[3, 2] = np.nan
     np.testing.assert_array_equal(loaded.predict_proba(X), saved.predict_proba(X))
     np.testing.assert_array_equal(loaded.predict(X), saved.predict(X))
@@ -46,6 +49,16 @@ def test_what_was_saved_predicts_the_same(iris, tmp_path, classes, dtype):
         "standardize": True,
         "nan": "mean",
     }
+
+
+def test_classes_stay_what_they_were(iris, tmp_path):
+    X, y = iris
+    for labels in (y == 1, np.array(list("abc"), object)[y], y.astype(np.float32)):
+        SigmaxClassifier(**SETTINGS, random_state=1).fit(X, labels).save(tmp_path / "model.npz")
+        loaded = SigmaxClassifier.load(tmp_path / "model.npz")
+        assert loaded.classes_.tolist() == np.unique(labels).tolist()
+        assert type(loaded.classes_.tolist()[0]) is type(labels.tolist()[0])
+        assert loaded.score(X, labels) > 0.5
 
 
 def test_it_goes_on_training(iris, tmp_path):

@@ -124,7 +124,10 @@ def test_what_cannot_be_written_is_noticed_before_the_work(model, folder, capsys
     (folder / "link.npz").symlink_to("none/m.npz")
     os.mkfifo("pipe")
     train, predict = "train flowers.csv -o", "predict model.npz flowers.csv --label-column 2 -o"
-    cases = [(train, "link.npz", "link.npz: .*no folder .*none"), (predict, "link.npz", "no folder")]
+    cases = [
+        (train, "link.npz", "link.npz: .*no folder .*none"),
+        (predict, "link.npz", "no folder"),
+    ]
     cases += [(train, "pipe", "pipe exists and is no regular file")]
     if os.geteuid() != 0:  # whom nothing is forbidden
         (folder / "closed").mkdir()

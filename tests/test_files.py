@@ -12,7 +12,7 @@ import pytest
 import sigmax
 from c_library import ARCHIVE, ROOT, make
 from helpers import random_data, randomize, saved_bytes, what_it_holds
-from sigmax import files
+from sigmax import archive, files
 from sigmax.preparation import Preparation
 
 SIZES = (4, 3, 2)
@@ -68,6 +68,33 @@ def test_class_names(network, path):
     assert what_it_holds(stored.network) == what_it_holds(network)
     network.save(path)
     assert files.load(path).class_names is None
+
+
+@pytest.mark.parametrize(
+    ("names", "kind", "message"),
+    [
+        (["1", "2.5"], "int", r"class_names\[1\] is '2.5'; expected int"),
+        (["1", "02"], "int", r"class_names\[1\]"),
+        (["True", "yes"], "bool", r"class_names\[1\]"),
+        (["1.0", "2"], "float", r"class_names\[1\]"),
+        (["a", "b"], "list", "class_kind is 'list'; expected one of str, int, float, bool"),
+    ],
+)
+def test_the_kind_of_the_classes_is_checked_on_both_ways(network, path, names, kind, message):
+    with pytest.raises(ValueError, match=message):
+        files.save(path, network, class_names=names, class_kind=kind)
+    assert not path.exists()
+    arrays = {
+        "format_version": np.int64(1),
+        **files.network_arrays(network),
+        "class_kind": archive.as_text(kind),
+    }
+    archive.write(path, {**arrays, "class_names": archive.as_text(names)})
+    with pytest.raises(sigmax.FileFormatError, match=f"{path.name}: {message}"):
+        files.load(path)
+    archive.write(path, arrays)
+    with pytest.raises(sigmax.FileFormatError, match="class_names is missing"):
+        files.load(path)
 
 
 @pytest.mark.parametrize("names", [["one"], ["a", "b", "c"], [], ["same", "same"], [1, 2], "ab"])

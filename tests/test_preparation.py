@@ -261,7 +261,9 @@ def test_a_network_that_was_trained_without_gets_none(network, data):
     X, y = data
     network.fit(X, y, epochs=2)
     calls = {"fit": lambda: network.fit(X, y, epochs=1, standardize=True)}
-    refused(network, calls, ValueError, "standardize is True", "epochs_trained is 2", "a new network")
+    refused(
+        network, calls, ValueError, "standardize is True", "epochs_trained is 2", "a new network"
+    )
     assert network.preparation is None
 
 

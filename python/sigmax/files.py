@@ -15,15 +15,16 @@ A model file is an archive (see `sigmax.archive`) of these arrays:
 | preparation_scale | float64, (n_0,)                |                                             |
 | preparation_fill  | float64, (n_0,)                | ... and before that, NaN becomes fill       |
 | class_names       | str, (n_L,)                    | the names of the classes                    |
+| class_kind        | str, ()                        | what they name: "str", "int", "float", ...  |
 
-The last five are there when they are needed. A program that takes a model's parameters must heed
+The last six are there when they are needed. A program that takes a model's parameters must heed
 temperature and preparation too; a model without them needs neither.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -42,12 +43,20 @@ _PREPARATION = ("mean", "scale", "fill")
 NETWORK_REQUIRED = ("sizes", "dtype", "parameters", "seed", "epochs_trained")
 NETWORK_OPTIONAL = ("temperature", *(f"preparation_{part}" for part in _PREPARATION))
 
+# How a class becomes what it was; str() is the way back.
+CLASS_KINDS: Mapping[str, Callable[[str], Any]] = {
+    "str": str,
+    "int": int,
+    "float": float,
+    "bool": {"False": False, "True": True}.__getitem__,
+}
+
 _LITTLE_ENDIAN = {"float32": "<f4", "float64": "<f8"}
 
 _FORM = archive.Form(
     what="model",
     required=("format_version", *NETWORK_REQUIRED),
-    optional=("class_names", *NETWORK_OPTIONAL),
+    optional=("class_names", "class_kind", *NETWORK_OPTIONAL),
     others={
         "checkpoint_version": "it is a checkpoint of a training that may go on, and no model: "
         "fit(X, y, resume=path) goes on with it"
@@ -64,14 +73,21 @@ class StoredModel:
     network : Network
     class_names : tuple of str, or None
         The name of each class, where they were saved.
+    class_kind : str, or None
+        The key in CLASS_KINDS of what the names stand for, where it was saved.
     """
 
     network: Network
     class_names: tuple[str, ...] | None = None
+    class_kind: str | None = None
 
 
 def save(
-    path: str | os.PathLike[str], network: Network, *, class_names: Iterable[str] | None = None
+    path: str | os.PathLike[str],
+    network: Network,
+    *,
+    class_names: Iterable[str] | None = None,
+    class_kind: str | None = None,
 ) -> None:
     """Write a model file, at exactly this path.
 
@@ -86,6 +102,8 @@ def save(
         Its parameters must be finite.
     class_names : iterable of str, optional
         One name per class, each once.
+    class_kind : str, optional
+        A key in CLASS_KINDS: what the names stand for.
 
     Raises
     ------
@@ -100,7 +118,11 @@ def save(
     """
     arrays = {"format_version": np.asarray(FORMAT_VERSION, "<i8"), **network_arrays(network)}
     if class_names is not None:
-        arrays["class_names"] = archive.as_text(_checked_names(class_names, network.sizes[-1]))
+        names = _checked_names(class_names, network.sizes[-1])
+        arrays["class_names"] = archive.as_text(names)
+        if class_kind is not None:
+            _require_kind(names, class_kind)
+            arrays["class_kind"] = archive.as_text(class_kind)
     archive.write(path, arrays)
 
 
@@ -136,7 +158,7 @@ def load(path: str | os.PathLike[str], network_type: type[Network] = Network) ->
                 f"format_version is {version}; this release reads {FORMAT_VERSION}"
             )
         network = as_network(arrays, network_type)
-        return StoredModel(network, _class_names(arrays, network.sizes[-1]))
+        return StoredModel(network, *_classes(arrays, network.sizes[-1]))
     except FileFormatError as error:
         raise FileFormatError(f"{os.fsdecode(path)}: {error}") from error.__cause__
 
@@ -222,11 +244,34 @@ def _checked_names(class_names: Iterable[str], n_classes: int) -> list[str]:
     return names
 
 
-def _class_names(arrays: Mapping[str, Array], n_classes: int) -> tuple[str, ...] | None:
+def _require_kind(names: Iterable[str], kind: str) -> None:
+    if kind not in CLASS_KINDS:
+        raise ValueError(f"class_kind is {kind!r}; expected one of {', '.join(CLASS_KINDS)}")
+    for i, name in enumerate(names):
+        try:
+            same = str(CLASS_KINDS[kind](name)) == name
+        except (LookupError, ValueError):
+            same = False
+        if not same:
+            raise ValueError(f"class_names[{i}] is {name!r}; expected {kind} as class_kind says")
+
+
+def _classes(
+    arrays: Mapping[str, Array], n_classes: int
+) -> tuple[tuple[str, ...] | None, str | None]:
+    """Return the names of the classes, and what they stand for."""
+    kind = (
+        archive.texts(arrays["class_kind"], "class_kind", ())[0] if "class_kind" in arrays else None
+    )
     if "class_names" not in arrays:
-        return None
+        if kind is not None:
+            raise FileFormatError("class_kind is there, but class_names is missing")
+        return None, None
     names = archive.texts(arrays["class_names"], "class_names", (n_classes,))
     try:
-        return tuple(_checked_names(names, n_classes))
+        checked = tuple(_checked_names(names, n_classes))
+        if kind is not None:
+            _require_kind(checked, kind)
     except ValueError as error:
         raise FileFormatError(str(error)) from error
+    return checked, kind

@@ -86,14 +86,21 @@ class FittedClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         from sigmax import files
 
         check_is_fitted(self)
-        files.save(path, self.network_, class_names=[str(c) for c in self.classes_.tolist()])
+        classes = self.classes_.tolist()
+        kind = type(classes[0]).__name__
+        files.save(
+            path,
+            self.network_,
+            class_names=map(str, classes),
+            class_kind=kind if kind in files.CLASS_KINDS else None,
+        )
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Self:
         """Return a fitted classifier for a model file, whoever wrote it: `sigmax train` as well.
 
-        classes_ are the names in the file, as integers where all of them are integers, and 0, 1,
-        ... where it holds none. Of the parameters, hidden_layer_sizes, standardize and nan are
+        classes_ are what they were in the classifier that was saved. In files of others they are
+        the names, as integers where all of them are, and 0, 1, ... where there are none. Of the parameters, hidden_layer_sizes, standardize and nan are
         those of the network; the others are not in the file and have their defaults.
 
         Raises
@@ -112,7 +119,7 @@ class FittedClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
         stored = files.load(path)
         network, preparation = stored.network, stored.network.preparation
-        classes = as_classes(stored.class_names, network.sizes[-1])
+        classes = as_classes(stored.class_names, stored.class_kind, network.sizes[-1])
         order = np.argsort(classes)  # `indices` looks labels up by halving
         for of_outputs in (network.weights[-1], network.biases[-1]):
             of_outputs[:] = of_outputs[order]

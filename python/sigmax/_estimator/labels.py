@@ -31,13 +31,15 @@ def first_classes(given: Any) -> Array:
     return find_classes(_flat(given), "classes")
 
 
-def as_classes(names: Sequence[str] | None, n_classes: int) -> Array:
-    """Return the classes that a model file names: integers where all are, text otherwise."""
+def as_classes(names: Sequence[str] | None, kind: str | None, n_classes: int) -> Array:
+    """Return the classes that a model file names; of an unknown kind, integers where all are."""
+    from sigmax.files import CLASS_KINDS
+
     if names is None:
         return np.arange(n_classes)
-    if all(_INTEGER.fullmatch(name) for name in names):
-        return np.array([int(name) for name in names], np.int64)
-    return np.array(names)
+    if kind is None:
+        kind = "int" if all(_INTEGER.fullmatch(name) for name in names) else "str"
+    return np.array([CLASS_KINDS[kind](name) for name in names])
 
 
 def require_same_classes(given: Any, classes: Array) -> None:
