@@ -11,6 +11,7 @@ import sigmax
 
 pytest.importorskip("sklearn")
 
+from scipy import sparse
 from sigmax import SigmaxClassifier
 from sigmax.files import load
 from sklearn.base import clone
@@ -595,6 +596,37 @@ def test_bad_targets_are_refused(rng):
         SigmaxClassifier().fit(X, rng.normal(size=len(X)))
 
 
+@pytest.mark.parametrize(
+    ("labels", "words"),
+    [
+        (["ant", float("nan"), "cow"], "y, row 1: nan; .*all text or all numbers"),
+        (["ant", "bee", None], "y, row 2: None; "),
+        (["ant", 1, "cow"], "y, row 1: 1; "),
+        ([1, 2, "cow"], "y, row 0: 1; .* row 2 is text"),
+    ],
+)
+def test_labels_of_several_kinds_are_refused_by_row(rng, labels, words):
+    X, y = rng.normal(size=(6, 2)), np.array(labels * 2, object)
+    with pytest.raises(ValueError, match=words):
+        SigmaxClassifier().fit(X, y)
+    with pytest.raises(ValueError, match=words.replace("y,", "classes,")):
+        SigmaxClassifier().partial_fit(X, ["ant"] * 6, classes=y)
+
+
+@unconverged
+@pytest.mark.parametrize(
+    ("value", "words"), [(np.nan, "nan; .*nan='mean' .* NaN"), (np.inf, "inf; .*number$")]
+)
+def test_nan_in_X_is_named_with_its_place(rng, value, words):
+    X, y = three_classes(rng)
+    fitted = SigmaxClassifier(max_iter=2, early_stopping=True).fit(X, y)
+    X[7, 2] = value
+    for rows in (X, sparse.csr_array(X), X.tolist()):
+        for call in (lambda rows: SigmaxClassifier().fit(rows, y), fitted.predict):
+            with pytest.raises(ValueError, match=f"X, row 7, column 2: {words}"):
+                call(rows)
+
+
 def test_bad_weights_are_refused(rng):
     X, y = three_classes(rng)
     weights = np.ones(len(X))
@@ -603,6 +635,24 @@ def test_bad_weights_are_refused(rng):
         SigmaxClassifier(early_stopping=True).fit(X, y, weights)
     with pytest.raises(ValueError, match="sample_weight has 3 entries; expected one per row, 120"):
         SigmaxClassifier().fit(X, y, [1, 2, 3])
+
+
+@unconverged
+def test_a_refused_fit_changes_nothing(rng):
+    X, y = three_classes(rng)
+    classifier = SigmaxClassifier(hidden_layer_sizes=3, max_iter=2, random_state=0)
+    with pytest.raises(ValueError, match="sample_weight"):
+        classifier.fit(X, y, sample_weight=-np.ones(len(X)))
+    assert not [name for name in vars(classifier) if name.endswith("_")]
+    before = classifier.fit(X, y).predict(X)
+    for call in (
+        lambda: classifier.fit(X[:, :2], y, sample_weight=-np.ones(len(X))),
+        lambda: classifier.set_params(dropout=2.0).fit(X[:, :2], y),
+    ):
+        with pytest.raises(ValueError, match="sample_weight|dropout"):
+            call()
+        assert classifier.n_features_in_ == X.shape[1]
+        np.testing.assert_array_equal(classifier.predict(X), before)
 
 
 def test_max_iter_that_does_not_suffice_is_a_warning(rng):

@@ -281,7 +281,9 @@ class SigmaxClassifier(FittedClassifier):
         parameters.check(self)
         goes_on = self.warm_start and hasattr(self, "network_")
         dtype = self.network_.dtype if goes_on else _DTYPES
-        X, y = check_examples(self, X, y, dtype, reset=not goes_on, allow_nan=self._allow_nan)
+        X, y, columns = check_examples(
+            self, X, y, dtype, reset=not goes_on, allow_nan=self._allow_nan
+        )
         classes = self.classes_ if goes_on else find_classes(y)
         labels = indices(y, classes)
         weights = parameters.weights(self.class_weight, sample_weight, classes, labels)
@@ -329,7 +331,7 @@ class SigmaxClassifier(FittedClassifier):
             watch.end(network, score(network, examples)[0])
         if holds_out and watch.best_parameters is not None:
             network.parameters[:] = watch.best_parameters
-        return self._keep(network, classes, watch)
+        return self._keep(network, classes, columns, watch)
 
     @available_if(_goes_in_steps)  # type: ignore[misc]
     def partial_fit(self, X: Any, y: Any, sample_weight: Any = None, classes: Any = None) -> Self:
@@ -361,7 +363,7 @@ class SigmaxClassifier(FittedClassifier):
             known = self.classes_
             require_same_classes(classes, known)
         dtype = _DTYPES if first else self.network_.dtype
-        X, y = check_examples(self, X, y, dtype, reset=first, allow_nan=self._allow_nan)
+        X, y, columns = check_examples(self, X, y, dtype, reset=first, allow_nan=self._allow_nan)
         labels = indices(y, known)
         weights = parameters.weights(self.class_weight, sample_weight, known, labels)
         network = self._as_network(not first, X, known, random_state(self.random_state))
@@ -373,7 +375,7 @@ class SigmaxClassifier(FittedClassifier):
         history = self._train(network.partial_fit, X, labels, sample_weight=weights, **given)
         if history is not None:
             watch(network, 0, history)
-        return self._keep(network, known, watch)
+        return self._keep(network, known, columns, watch)
 
     def _as_network(self, goes_on: bool, X: Any, classes: Array, generator: Any) -> Network:
         sizes = (X.shape[1], *parameters.hidden_layers(self.hidden_layer_sizes), len(classes))

@@ -11,6 +11,7 @@ import numpy as np
 from sigmax._estimator.convergence import Convergence
 from sigmax._estimator.labels import as_classes
 from sigmax._estimator.scikit_learn import (
+    COLUMNS,
     BaseEstimator,
     ClassifierMixin,
     check_is_fitted,
@@ -128,12 +129,17 @@ class FittedClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             standardize=preparation is not None and preparation.mean is not None,
             nan="error" if preparation is None or preparation.fill is None else "mean",
         )
-        classifier.n_features_in_ = network.sizes[0]
-        kept: Self = classifier._keep(network, classes[order], Convergence(False))
+        columns = {"n_features_in_": network.sizes[0]}
+        kept: Self = classifier._keep(network, classes[order], columns, Convergence(False))
         return kept
 
-    def _keep(self, network: Network, classes: Array, watch: Convergence) -> Self:
+    def _keep(
+        self, network: Network, classes: Array, columns: dict[str, Any], watch: Convergence
+    ) -> Self:
         """Set the attributes that fitting leaves."""
+        for name in COLUMNS:
+            vars(self).pop(name, None)
+        vars(self).update(columns)
         self.network_, self.classes_, self._convergence = network, classes, watch
         self.n_layers_, self.n_outputs_ = len(network.sizes), network.sizes[-1]
         self.out_activation_ = "softmax"

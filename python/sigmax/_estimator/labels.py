@@ -14,6 +14,20 @@ if TYPE_CHECKING:
 _INTEGER = re.compile("0|-?[1-9][0-9]{0,17}")  # as Python writes them, within int64
 
 
+def require_one_kind(y: object, name: str = "y") -> None:
+    """Refuse texts among which something else is, a missing value say: they have no order."""
+    labels = np.asarray(y)
+    if labels.dtype != object or labels.ndim != 1:
+        return
+    is_text = [isinstance(label, str) for label in labels]
+    if any(is_text) and not all(is_text):
+        row = is_text.index(False)
+        raise ValueError(
+            f"{name}, row {row}: {labels[row]!r}; expected labels of one kind, all text or all "
+            f"numbers, and row {is_text.index(True)} is text"
+        )
+
+
 def find_classes(y: Array, name: str = "y") -> Array:
     """Return the different labels of y (n,) in order; refuse fewer than two."""
     classes: Array = np.unique(y)
@@ -68,4 +82,5 @@ def _flat(given: Any) -> Array:
     classes = np.asarray(given)
     if classes.ndim != 1 or not classes.size:
         raise ValueError(f"classes has shape {classes.shape}; expected (n_classes,)")
+    require_one_kind(classes, "classes")
     return classes

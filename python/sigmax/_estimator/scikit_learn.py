@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from copy import copy
 from typing import Any
 
 import numpy as np
+
+from sigmax._arrays import is_sparse, not_finite
+from sigmax._estimator.labels import require_one_kind
 
 try:
     from sklearn.base import BaseEstimator, ClassifierMixin  # type: ignore[import-untyped]
@@ -33,7 +37,10 @@ except ImportError:  # before 1.6 it is a method of the estimator
 
     _FINITE = "force_all_finite"
 
+COLUMNS = ("n_features_in_", "feature_names_in_")  # what fit learns of X before it trains
+
 __all__ = [
+    "COLUMNS",
     "BaseEstimator",
     "ClassifierMixin",
     "ConvergenceWarning",
@@ -51,18 +58,20 @@ def check_rows(estimator: Any, X: object, dtype: Any, *, allow_nan: bool) -> Any
 
     Column names are compared with those of fit.
     """
-    return _validate_data(estimator, X=X, reset=False, **_demands(dtype, allow_nan))
+    return _validated(estimator, X, dtype, allow_nan, reset=False)
 
 
 def check_examples(
     estimator: Any, X: object, y: object, dtype: Any, *, reset: bool, allow_nan: bool
-) -> tuple[Any, Any]:
-    """Return X as `check_rows` does, and y as an array (n,) of class labels.
+) -> tuple[Any, Any, dict[str, Any]]:
+    """Return X as `check_rows` does, y as an array (n,) of class labels, and COLUMNS.
 
-    dtype may be several: the first is the one to convert to when X has none of them. reset sets
-    n_features_in_ and feature_names_in_ from X, otherwise X is compared with them.
+    dtype may be several: the first is the one to convert to when X has none of them. reset takes
+    COLUMNS from X, otherwise X is compared with those that the estimator has. It is not changed:
+    what follows may be refused yet.
     """
     if y is not None:
+        require_one_kind(y)
         # asked first, since the array checks would say no more than that y has two dimensions
         kind = _kind_of_target(y)
         if kind.startswith("multilabel") or kind.endswith("multioutput"):
@@ -70,9 +79,10 @@ def check_examples(
                 f"y is {kind}; expected one class per row, (n,): softmax gives a row one class. "
                 "sklearn.multioutput.MultiOutputClassifier fits one classifier per column"
             )
-    X, y = _validate_data(estimator, X=X, y=y, reset=reset, **_demands(dtype, allow_nan))
+    twin = copy(estimator)
+    X, y = _validated(twin, X, dtype, allow_nan, y=y, reset=reset)
     check_classification_targets(y)
-    return X, y
+    return X, y, {name: vars(twin)[name] for name in COLUMNS if name in vars(twin)}
 
 
 def random_state(given: Any) -> Any:
@@ -95,6 +105,20 @@ def _kind_of_target(y: object) -> str:
     return kind
 
 
-def _demands(dtype: Any, allow_nan: bool) -> dict[str, Any]:
-    finite = "allow-nan" if allow_nan else True
-    return {"accept_sparse": "csr", "dtype": dtype, "order": "C", _FINITE: finite}
+def _validated(estimator: Any, X: Any, dtype: Any, allow_nan: bool, **given: Any) -> Any:
+    given |= {"accept_sparse": "csr", "dtype": dtype, "order": "C"}
+    given[_FINITE] = "allow-nan" if allow_nan else True
+    try:
+        return _validate_data(estimator, X=X, **given)
+    except ValueError as error:
+        if not str(error).startswith(("Input X contains NaN", "Input X contains infinity")):
+            raise
+        sparse = X.tocoo() if is_sparse(X) else None
+        values = np.asarray(X, np.float64) if sparse is None else sparse.data
+        bad = np.argwhere(np.isinf(values) if allow_nan else ~np.isfinite(values)).tolist()
+        if not bad:  # too large for the dtype
+            raise
+        at = tuple(bad[0])
+        place = at if sparse is None else (sparse.row[at], sparse.col[at])
+        hint = ", or nan='mean' to fill in the mean for NaN" if np.isnan(values[at]) else ""
+        raise ValueError(f"{not_finite('X', place, values[at], values.dtype)}{hint}") from None
