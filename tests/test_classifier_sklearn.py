@@ -69,6 +69,12 @@ def test_all_checks_of_scikit_learn_pass(parameters, not_run_for_mlp):
     assert unpassed(SigmaxClassifier(**parameters)) <= allowed
 
 
+@unconverged
+def test_early_stopping_takes_weights_that_are_no_array():
+    check = estimator_checks.check_sample_weights_not_an_array
+    check("SigmaxClassifier", SigmaxClassifier((10,), max_iter=3, early_stopping=True))
+
+
 # ---- tables --------------------------------------------------------------------------------------
 
 

@@ -119,7 +119,16 @@ def test_penalties_that_crush_the_weights_are_named(digits):
     X, y, _, _ = digits
     network = sigmax.Network([64, 30, 10], seed=0)
     found = warned(lambda: network.fit(X / 16, y, epochs=10, l2=1.0))
-    assert "less l2" in str(found[0].message)
+    assert "less l2, " in str(found[0].message)
+    assert "l1" not in str(found[0].message)
+
+
+def test_a_penalty_that_hardly_counts_is_not_named(digits):
+    X, y, _, _ = digits
+    network = sigmax.Network([64, 30, 10], seed=0)
+    found = warned(lambda: network.fit(X / 16, y, epochs=10, learning_rate=1e-7, l2=1e-6, l1=1e-9))
+    assert "l2" not in str(found[0].message)
+    assert "less l1, " in str(found[0].message)
 
 
 @pytest.mark.parametrize("weighted", [False, True])

@@ -46,7 +46,7 @@ def checked(options: FitOptions) -> dict[str, Any]:
         "epochs": as_integer(o.epochs, "epochs", 0),
         "batch_size": as_integer(o.batch_size, "batch_size", 1),
         "learning_rate": _optional(o.learning_rate, "learning_rate", above_zero),
-        "optimizer": _choice(o.optimizer, "optimizer", OPTIMIZERS),
+        "optimizer": choice(o.optimizer, "optimizer", OPTIMIZERS),
         "momentum": share(o.momentum, "momentum"),
         "beta1": share(o.beta1, "beta1"),
         "beta2": share(o.beta2, "beta2"),
@@ -65,18 +65,18 @@ def checked(options: FitOptions) -> dict[str, Any]:
         "validation_fraction": share(o.validation_fraction, "validation_fraction"),
         "early_stopping": None
         if o.early_stopping is None
-        else _choice(o.early_stopping, "early_stopping", ("cost", "accuracy"), " or None"),
+        else choice(o.early_stopping, "early_stopping", ("cost", "accuracy"), " or None"),
         "patience": as_integer(o.patience, "patience", 1),
         "min_delta": from_zero(o.min_delta, "min_delta"),
         "schedule": o.schedule
         if callable(o.schedule)
-        else _choice(o.schedule, "schedule", SCHEDULES, " or a function of the epoch"),
+        else choice(o.schedule, "schedule", SCHEDULES, " or a function of the epoch"),
         "schedule_factor": _optional(o.schedule_factor, "schedule_factor", _factor),
         "schedule_epochs": as_integer(o.schedule_epochs, "schedule_epochs", 1),
         "warmup_epochs": as_integer(o.warmup_epochs, "warmup_epochs", 0),
         "min_learning_rate": from_zero(o.min_learning_rate, "min_learning_rate"),
         "standardize": _truth(o.standardize, "standardize"),
-        "nan": _choice(o.nan, "nan", ("error", "mean")),
+        "nan": choice(o.nan, "nan", ("error", "mean")),
         "callbacks": _callbacks(o.callbacks),
         "checkpoint": _path(o.checkpoint, "checkpoint"),
         "checkpoint_every": _optional(o.checkpoint_every, "checkpoint_every", _from_one),
@@ -195,7 +195,8 @@ def _truth(value: object, name: str) -> bool:
     return bool(value)
 
 
-def _choice(value: object, name: str, choices: Sequence[str], more: str = "") -> str:
+def choice(value: object, name: str, choices: Sequence[str], more: str = "") -> str:
+    """Return value when it is one of choices; more is what else the error says was expected."""
     expected = f"expected one of {', '.join(map(repr, choices))}{more}"
     if not isinstance(value, str):
         raise TypeError(f"{name} is {value!r}; {expected}")

@@ -58,7 +58,8 @@ class SigmaxClassifier(FittedClassifier):
     - sample_weight: a batch's gradient is divided by its rows times the mean weight of all rows
       rather than by its own weights' sum. `partial_fit` takes weights as they are.
     - `partial_fit` after unpickling or `fit` begins with a fresh optimiser.
-    - A parameter that the solver does not use is checked and then ignored, as it is there.
+    - A parameter that the solver does not use is checked and then ignored, as it is there; one of
+      sigmax's own is refused, unless it has its default, as in `Network.fit`.
     - y has one class per row, of at least two; multilabel y is refused.
     - ConvergenceWarning points to the line that called `fit`, not into the library: a filter for
       it goes by category, not by module.
@@ -300,7 +301,7 @@ class SigmaxClassifier(FittedClassifier):
                 weights = as_weights(weights[rows], len(rows), "sample_weight of the training rows")
                 mean_weight = weights.mean()
             if sample_weight is not None:
-                of_all = np.broadcast_to(sample_weight, len(rows) + len(held_out))
+                of_all = np.broadcast_to(np.asarray(sample_weight), len(rows) + len(held_out))
                 given["sample_weight_val"] = of_all[held_out]
         options = parameters.fit_options(self, len(labels), mean_weight)
         if "batch_size" in options and self.batch_size not in ("auto", options["batch_size"]):
@@ -404,6 +405,6 @@ class SigmaxClassifier(FittedClassifier):
         except KeyboardInterrupt:
             warnings.warn("training was interrupted; what was trained is kept", stacklevel=3)
         except DivergedError as error:
-            error.add_note("The learning rate of SigmaxClassifier is learning_rate_init.")
-            raise
+            advice = diagnosis.renamed(error.advice, parameters.NAMES_OF_OPTIONS)
+            raise DivergedError(error.epoch, error.batch, advice) from None
         return None

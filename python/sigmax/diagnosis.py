@@ -35,6 +35,7 @@ _HIGH_AFTER_AN_EPOCH = 0.5
 _HIGH_AT_THE_END = 0.05
 _STALLED = 0.99
 _SOMETHING = 0.01  # of it there must be to learn, before learning nothing is remarkable
+_VISIBLE = 0.01  # of it is a penalty that may keep a training from learning
 _ENOUGH_EPOCHS = 10  # before a training is called stalled
 
 _names: ContextVar[Mapping[str, str]] = ContextVar("_names")
@@ -54,6 +55,18 @@ def in_words_of(names: Mapping[str, str]) -> Iterator[None]:
         yield
     finally:
         _names.reset(token)
+
+
+def renamed(text: str, names: Mapping[str, str]) -> str:
+    """Return text with names[word] for word.
+
+    Examples
+    --------
+    >>> renamed("optimizer='adam'", {"optimizer": "solver"})
+    "solver='adam'"
+    """
+    words = "|".join(names)
+    return re.sub(rf"(?<!\w)({words})(?!\w)", lambda word: names[word[0]], text) if names else text
 
 
 def after_first_epoch(network: Network, work: Assembly, history: History) -> bool:
@@ -114,8 +127,13 @@ def _stalled(
         size = "larger" if falling else "smaller" if cost > 1.1 * guessing else "different"
         advice.append(f"a {size} learning_rate (it was {max(history.learning_rate):g})")
         advice += ["more epochs"] * falling
-    if options.l2 or options.l1 or options.dropout:
-        advice.append("less l2, l1 or dropout")
+    # what the penalty was with weights as at the beginning, where all sum w^2 are about n_l
+    l2 = options.l2 / 2 * network._layout.n_units > _VISIBLE * guessing
+    advice += [
+        f"less {name}"
+        for name, on in (("l2", l2), ("l1", options.l1), ("dropout", options.dropout))
+        if on
+    ]
     if len(network.sizes) > 3:
         advice.append("fewer hidden layers")
     return (
@@ -184,10 +202,7 @@ def _size_of_x(work: Assembly) -> tuple[float, float]:
 
 def _warn(text: str) -> None:
     """Warn at the line that called into this package."""
-    names = _names.get({})
-    if names:
-        text = re.sub(rf"\b({'|'.join(names)})\b", lambda word: names[word[0]], text)
     depth, frame = 1, sys._getframe()
     while frame.f_back is not None and frame.f_globals.get("__name__", "").startswith("sigmax."):
         depth, frame = depth + 1, frame.f_back
-    warnings.warn(text, TrainingWarning, stacklevel=depth)
+    warnings.warn(renamed(text, _names.get({})), TrainingWarning, stacklevel=depth)

@@ -112,7 +112,7 @@ def _diverged(epoch: int, batch: int, step: CData) -> DivergedError:
     if scaled or step.learning_rate * step.l2 < 1:
         return DivergedError(epoch, batch)
     advice = (
-        f"a smaller l2 or learning_rate (an update takes learning_rate l2 = "
+        "a smaller l2 or learning_rate (by them an update takes "
         f"{step.learning_rate * step.l2:.3g} times each weight from it, expected below 1), "
         "standardize=True, or clip_norm=1.0"
     )

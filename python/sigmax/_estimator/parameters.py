@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,14 +11,17 @@ import numpy as np
 from sigmax import _option_checks as checks
 from sigmax._arrays import Array, as_integer
 from sigmax._estimator.convergence import Rules
-from sigmax.options import PARTIAL_OPTIONS
+from sigmax.diagnosis import renamed
+from sigmax.options import PARTIAL_OPTIONS, FitOptions
 from sigmax.weighting import row_weights
 
 if TYPE_CHECKING:
     from sigmax.classifier import SigmaxClassifier
 
-# what a warning of `fit` has to call its options here
+# what a warning or an error of `fit` has to call its options here
 NAMES_OF_OPTIONS = {
+    "optimizer 'momentum'": "solver 'sgd'",
+    "optimizer 'nesterov'": "solver 'sgd'",
     "optimizer": "solver",
     "learning_rate": "learning_rate_init",
     "more epochs": "a larger max_iter",
@@ -26,19 +29,14 @@ NAMES_OF_OPTIONS = {
 }
 SOLVERS = ("lbfgs", "sgd", "adam", "adamw", "rmsprop")
 _RATES = ("constant", "invscaling", "adaptive")
-_FLAGS = ("shuffle", "warm_start", "nesterovs_momentum", "early_stopping", "standardize")
+_FLAGS = ("shuffle", "warm_start", "nesterovs_momentum", "early_stopping")
 _LARGEST_AUTO_BATCH = 200
 # what each solver hands on, as {option of fit: parameter}
 _OF_SOLVER = {
     "sgd": {"momentum": "momentum"},
     "adam": {"beta1": "beta_1", "beta2": "beta_2", "epsilon": "epsilon"},
-    "adamw": {
-        "beta1": "beta_1",
-        "beta2": "beta_2",
-        "epsilon": "epsilon",
-        "weight_decay": "weight_decay",
-    },
-    "rmsprop": {"rho": "rho", "epsilon": "epsilon"},
+    "adamw": {"beta1": "beta_1", "beta2": "beta_2", "epsilon": "epsilon"},
+    "rmsprop": {"epsilon": "epsilon"},
 }
 # those that have fit's own name, meaning and check
 _OF_FIT = (
@@ -46,17 +44,21 @@ _OF_FIT = (
     "label_smoothing",
     "clip_norm",
     "l1",
+    "rho",
+    "weight_decay",
+    "schedule",
     "schedule_factor",
     "schedule_epochs",
     "warmup_epochs",
     "min_learning_rate",
     "standardize",
     "nan",
+    "callbacks",
 )
 
 
 def check(classifier: SigmaxClassifier, *, partial: bool = False) -> None:
-    """Refuse a parameter that is not what it should be; `Network.fit` checks those it shares.
+    """Refuse a parameter that is not what it should be; `FitOptions` checks those it shares.
 
     partial says that it is for `partial_fit`, which refuses what needs to know all rows or epochs.
     """
@@ -66,8 +68,8 @@ def check(classifier: SigmaxClassifier, *, partial: bool = False) -> None:
             f"activation is {c.activation!r}; expected 'logistic': sigmax computes sigmoid hidden "
             "layers and no others"
         )
-    _choice(c.solver, "solver", SOLVERS)
-    _choice(c.learning_rate, "learning_rate", _RATES)
+    checks.choice(c.solver, "solver", SOLVERS)
+    checks.choice(c.learning_rate, "learning_rate", _RATES)
     hidden_layers(c.hidden_layer_sizes)
     for name in _FLAGS:
         if not isinstance(getattr(c, name), bool | np.bool_):
@@ -76,7 +78,7 @@ def check(classifier: SigmaxClassifier, *, partial: bool = False) -> None:
         checks.from_zero(getattr(c, name), name)
     for name in ("learning_rate_init", "epsilon"):
         checks.above_zero(getattr(c, name), name)
-    for name in ("momentum", "beta_1", "beta_2", "rho", "validation_fraction"):
+    for name in ("momentum", "beta_1", "beta_2", "validation_fraction"):
         checks.share(getattr(c, name), name)
     for name in ("max_iter", "max_fun"):
         as_integer(getattr(c, name), name, 1)
@@ -86,13 +88,20 @@ def check(classifier: SigmaxClassifier, *, partial: bool = False) -> None:
         raise ValueError(f"batch_size is {c.batch_size!r}; expected an integer >= 1, or 'auto'")
     if c.batch_size != "auto":
         as_integer(c.batch_size, "batch_size", 1)
-    if not isinstance(c.verbose, bool):
+    if not isinstance(c.verbose, bool | np.bool_):
         as_integer(c.verbose, "verbose", 0)
-    if c.solver == "sgd" and c.learning_rate != "constant" and c.schedule != "constant":
-        raise ValueError(
-            f"learning_rate is {c.learning_rate!r} and schedule is {c.schedule!r}; expected one of "
-            "them to be 'constant', since both set the rate"
-        )
+    try:
+        FitOptions(**fit_options(c, 1, 1.0))
+    except (TypeError, ValueError) as error:
+        error.args = (renamed(str(error), NAMES_OF_OPTIONS),)
+        raise
+    if c.solver == "sgd" and c.learning_rate != "constant":
+        for name, default in (("schedule", "constant"), ("warmup_epochs", 0)):
+            if getattr(c, name) != default:
+                raise ValueError(
+                    f"learning_rate is {c.learning_rate!r} and {name} is {getattr(c, name)!r}; "
+                    f"expected 'constant' or {default!r}, since both set the rate"
+                )
     if partial:
         _check_partial(c)
 
@@ -146,7 +155,7 @@ def fit_options(classifier: SigmaxClassifier, n_rows: int, mean_weight: float) -
     if lbfgs:
         options |= {"gtol": c.tol, "max_evaluations": c.max_fun}
     else:
-        options |= {"batch_size": batch_size, "schedule": c.schedule}
+        options["batch_size"] = batch_size
         if not callable(c.schedule):  # which would give the rate by itself
             options["learning_rate"] = c.learning_rate_init
     if c.solver == "sgd":
@@ -204,7 +213,7 @@ def class_weights(class_weight: object, classes: Array) -> str | tuple[float, ..
     if class_weight is None:
         return None
     if isinstance(class_weight, str):
-        return _choice(class_weight, "class_weight", ("balanced",), ", a dict or None")
+        return checks.choice(class_weight, "class_weight", ("balanced",), ", a dict or None")
     if not isinstance(class_weight, Mapping):
         raise TypeError(
             f"class_weight is {class_weight!r}; expected 'balanced', a dict {{class: weight}} or "
@@ -219,10 +228,3 @@ def class_weights(class_weight: object, classes: Array) -> str | tuple[float, ..
             )
         per_class[index[name]] = checks.from_zero(weight, f"class_weight[{name!r}]")
     return tuple(per_class)
-
-
-def _choice(value: object, name: str, choices: Sequence[str], more: str = "") -> str:
-    if not isinstance(value, str) or value not in choices:
-        expected = f"expected one of {', '.join(map(repr, choices))}{more}"
-        raise ValueError(f"{name} is {value!r}; {expected}")
-    return value
