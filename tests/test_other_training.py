@@ -13,6 +13,7 @@ from checkpoint_files import (
     write_plain,
 )
 from helpers import what_it_holds
+from sigmax import checkpoints
 
 
 @pytest.fixture
@@ -57,6 +58,24 @@ def test_other_data(plain, data):
     refused(plain, data, ValueError, "given, but", "none", *words, X_val=X, y_val=y)
     refused(plain, (lambda: [(X, y)], None), ValueError, "stream", *words)
     refused(plain, (X, None), TypeError, "y is missing")
+
+
+@pytest.mark.parametrize("row", range(ROWS))
+def test_one_other_number(plain, data, row):
+    X, y = data[0].copy(), data[1]
+    X[row, row % 4] += 0.1
+    refused(plain, (X, y), ValueError, "X, y or weights", "run.npz", "same data")
+
+
+def test_of_a_large_x_some_rows_are_compared(path, data, monkeypatch):
+    monkeypatch.setattr(checkpoints, "_MARKED_WHOLE", 100)
+    monkeypatch.setattr(checkpoints, "_MARKED_ROWS", 3)
+    write_plain(path, data)
+    X, y = data[0].copy(), data[1]
+    X[-1, -1] += 0.1
+    refused(path, (X, y), ValueError, "X, y or weights")
+    X[-1, -1], X[1, 1] = data[0][-1, -1], 0.0
+    assert resume(path, (X, y)).epochs == 5
 
 
 def test_validation_data_must_come_again(path, data):

@@ -21,7 +21,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, cast
@@ -33,6 +33,7 @@ from sigmax import _option_checks, archive, files
 from sigmax._checkpoint_state import OPTIONAL, REQUIRED, as_json, as_state, from_json, state_arrays
 from sigmax._errors import FileFormatError
 from sigmax._examples import Examples
+from sigmax._rows import Index, block_rows
 from sigmax.network import Network
 from sigmax.options import FitOptions
 from sigmax.state import TrainingState
@@ -42,7 +43,8 @@ if TYPE_CHECKING:
 
 VERSION = 1
 
-_MARKED_ROWS = 64
+_MARKED_WHOLE = 1 << 30  # bytes of an X, as C gets it, all of which a checksum takes in: a second
+_MARKED_ROWS = 64  # of a larger one
 _MARKED_BYTES = 1 << 20
 
 _FORM = archive.Form(
@@ -151,8 +153,8 @@ def require_same_network(checkpoint: Checkpoint, network: Network) -> None:
 def data_marks(work: Assembly) -> dict[str, int]:
     """Return checksums of the data, to tell on resuming whether they are the same.
 
-    They are taken of all targets and weights, and of some rows of X as C gets them: so it does not
-    matter whether X is an array, sparse, or a mapped file. A stream has none.
+    They are taken of targets, weights and X as C gets them, of some rows where X has more than
+    1 GiB: so it does not matter whether X is an array, sparse, or a mapped file. A stream has none.
 
     Examples
     --------
@@ -172,9 +174,17 @@ def _mark(examples: Examples) -> int:
         if array is not None:
             mark = crc32(np.ascontiguousarray(array).data, mark)
     rows = examples.rows
-    n_looked_at = max(1, min(_MARKED_ROWS, _MARKED_BYTES // (rows.width * rows.dtype.itemsize)))
-    chosen = np.unique(np.linspace(0, len(rows) - 1, n_looked_at).astype(np.intp))
-    return crc32(np.ascontiguousarray(rows.block(chosen)).data, mark)
+    row_bytes = rows.width * rows.dtype.itemsize
+    chosen: Iterable[Index]
+    if len(rows) * row_bytes <= _MARKED_WHOLE:
+        step = block_rows(rows.width, rows.dtype)
+        chosen = (slice(i, min(i + step, len(rows))) for i in range(0, len(rows), step))
+    else:
+        n_looked_at = max(1, min(_MARKED_ROWS, _MARKED_BYTES // row_bytes))
+        chosen = [np.linspace(0, len(rows) - 1, n_looked_at).astype(np.intp)]
+    for index in chosen:
+        mark = crc32(np.ascontiguousarray(rows.block(index)).data, mark)
+    return mark
 
 
 def take_over(checkpoint: Checkpoint, network: Network, work: Assembly) -> None:

@@ -67,7 +67,8 @@ class Trainable:
             sum s dC_x/dw / (m mean(s)), the mean being over all rows of the training.
         resume : path, optional
             A checkpoint to go on from, up to its number of epochs and with its options: pass the
-            data again and the options that are functions, others need not be given. The network
+            data again and the options that are functions, others need not be given. Other data are
+            refused; of an X beyond 1 GiB some rows are compared, of a stream none. The network
             takes over all that is in the checkpoint, which goes on being written unless
             `checkpoint` names another file.
         epochs : int
