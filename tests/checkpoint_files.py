@@ -28,9 +28,9 @@ def write_interrupted(path, data, **options):
     return path
 
 
-def write_plain(path, data):
+def write_plain(path, data, **options):
     """Write one that knows nothing of the callback."""
-    write_interrupted(path, data)
+    write_interrupted(path, data, **options)
     change(path, lambda arrays: set_json(arrays, "options", callbacks=[]))
     return path
 

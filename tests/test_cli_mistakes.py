@@ -77,6 +77,7 @@ def model(flowers):
         ("train flowers.csv --checkpoint flowers.csv", "would be overwritten"),
         ("train flowers.csv --checkpoint m.npz -o ./m.npz", "cannot be the same file"),
         ("train flowers.csv --resume none.npz", "none.npz: No such file"),
+        ("train flowers.csv --resume bad.npz --init lecun", "--init with --resume"),
         ("train flowers.csv --resume bad.npz", "bad.npz: (truncated|not a)"),
         ("train flowers.csv --resume model.npz", "would be overwritten"),
         ("train flowers.csv --resume model.npz -o m.npz", "model.npz: it is a model"),

@@ -60,6 +60,12 @@ def test_other_data(plain, data):
     refused(plain, (X, None), TypeError, "y is missing")
 
 
+def test_an_option_without_use_is_refused_here_too(path, data):
+    write_plain(path, data, optimizer="sgd")
+    refused(path, data, ValueError, "momentum is 0.9", "optimizer is 'sgd'", momentum=0.9)
+    refused(path, data, ValueError, "patience is 10", "early_stopping is None", patience=10)
+
+
 @pytest.mark.parametrize("row", range(ROWS))
 def test_one_other_number(plain, data, row):
     X, y = data[0].copy(), data[1]

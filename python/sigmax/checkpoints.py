@@ -272,7 +272,9 @@ def resumed_options(checkpoint: Checkpoint, given: Mapping[str, Any]) -> FitOpti
     }
     if fresh.get("checkpoint") is None:
         fresh["checkpoint"] = checkpoint.path
-    return FitOptions(**{**checkpoint.options, **fresh})
+    options = FitOptions(**{**checkpoint.options, **fresh})
+    _option_checks.require_used(given, options)
+    return options
 
 
 def default(name: str) -> Any:

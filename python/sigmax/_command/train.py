@@ -185,6 +185,8 @@ def _check_arguments(arguments: argparse.Namespace, given: Mapping[str, Any]) ->
     """Refuse what makes no sense together, and what could not be written in the end."""
     if arguments.resume is None:  # class_weight takes the names of the classes
         chosen({k: v for k, v in given.items() if k != "class_weight"}, "train", OPTION_NAMES)
+    elif arguments.init is not None:
+        raise UserError("--init with --resume: the weights are those of the checkpoint")
     inputs = [arguments.data, arguments.labels, arguments.validation, arguments.validation_labels]
     check_output(arguments.output, *inputs, arguments.resume)
     archive.require_writable(arguments.output)
