@@ -146,6 +146,26 @@ def test_X_that_only_looks_unusual(network, data, look):
     np.testing.assert_array_equal(network.parameters, other.parameters)
 
 
+@pytest.mark.parametrize("kinds", ["fb", "Ff", "Bi"], ids=str)
+def test_data_frames_of_numbers(network, kinds):
+    pandas = pytest.importorskip("pandas")
+    types = {"f": "float32", "b": "bool", "i": "int64", "F": "Float64", "B": "boolean"}
+    X = np.arange(8).reshape(4, 2) % 2
+    X = np.hstack([X, X])
+    columns = {name: X[:, i] for i, name in enumerate("abcd")}
+    frame = pandas.DataFrame(columns).astype(
+        dict(zip("abcd", map(types.get, kinds * 2), strict=True))
+    )
+    np.testing.assert_array_equal(network.predict_proba(frame), network.predict_proba(X))
+    network.fit(frame, [0, 1, 2, 0], epochs=1)
+    if kinds[0].isupper():
+        frame.loc[2, "a"] = pandas.NA
+        with pytest.raises(ValueError, match="X, row 2, column 0: nan"):
+            network.predict(frame)
+    with pytest.raises(TypeError, match="X has dtype object"):
+        network.predict(frame.assign(a="text"))
+
+
 @pytest.mark.parametrize("kind", ["f2", "f4", "f8", "u1", "i1", "i2", "u4", "i8", "?"])
 def test_X_of_any_real_dtype(network, rng, kind):
     X = rng.integers(0, 2 if kind == "?" else 100, (9, 4)).astype(kind)

@@ -62,7 +62,7 @@ def as_numbers(value: object, name: str, hint: str = "") -> Array:
         first = np.argwhere(masked.getmaskarray(value))[0].tolist()
         raise ValueError(f"{name} is masked at {first}; expected an array without masked entries")
     try:
-        array = np.asarray(value)
+        array = _of_frame(value) if hasattr(value, "dtypes") else np.asarray(value)
     except ValueError as error:
         raise ValueError(f"{name} is no array of numbers: {error}") from error
     except TypeError as error:
@@ -70,6 +70,16 @@ def as_numbers(value: object, name: str, hint: str = "") -> Array:
     if array.dtype.kind not in "biuf":
         first = f" (its first value is {array.flat[0]!r})" if array.size else ""
         raise TypeError(f"{name} has dtype {array.dtype}{first}; expected real numbers{hint}")
+    return array
+
+
+def _of_frame(frame: Any) -> Array:
+    """Return a data frame's values; NumPy alone makes objects of numbers beside truth values."""
+    array = np.asarray(frame)
+    if array.dtype == object and array.ndim == 2:
+        kinds = {getattr(dtype, "kind", "O") for dtype in frame.dtypes}
+        if kinds <= set("biuf"):
+            array = frame.to_numpy(FLOAT64, na_value=math.nan)
     return array
 
 
