@@ -179,14 +179,21 @@ CONTENDERS: dict[str, Callable[[Recipe, Images, int, int], tuple[float, float]]]
 
 
 class Runs:
-    """What has been run, kept in a file as it grows: (recipe, contender, seed) -> result."""
+    """What has been run, kept in a file as it grows: (recipe, contender, seed) -> result.
 
-    def __init__(self, path: str | None) -> None:
+    All runs of a file are of one machine, with the same versions and number of threads.
+    """
+
+    def __init__(self, path: str | None, threads: int) -> None:
         self._path = Path(path) if path else None
-        self.document = {"date": time.strftime("%Y-%m-%d"), "machine": machine(), "runs": []}
+        conditions = {"machine": machine(), "versions": versions(), "threads": threads}
+        self.document = {"date": time.strftime("%Y-%m-%d"), **conditions, "runs": []}
         if self._path is not None and self._path.exists():
-            self.document = json.loads(self._path.read_text(encoding="utf-8"))
-        self.document["versions"] = versions()
+            kept = json.loads(self._path.read_text(encoding="utf-8"))
+            self.document = {"threads": 1, **kept}
+        for name, now in conditions.items():
+            if (then := self.document[name]) != now:
+                raise SystemExit(f"{path}: {name} was {then} and is {now}; expected another file")
 
     def of(self, recipe: Recipe, contender: str) -> list[dict]:
         """Return the results of a recipe as it stands now; changed settings are another recipe."""
@@ -244,9 +251,10 @@ for _name in CONTENDERS:
     HEADINGS += [f"{_name}, %", "s"]
 
 
-def markdown(runs: Runs, recipes: list[Recipe], threads: int) -> str:
+def markdown(runs: Runs, recipes: list[Recipe]) -> str:
     """Return the report: what was run where, and the table."""
     document = runs.document
+    threads = document["threads"]
     lines = [
         "# Accuracy on MNIST",
         "",
@@ -298,7 +306,7 @@ def main() -> int:
         print(f"skipped: {where}; --mnist or SIGMAX_MNIST names MNIST")
         return 0
     mnist = load_mnist(arguments.mnist)
-    runs = Runs(arguments.json)
+    runs = Runs(arguments.json, arguments.threads)
     recipes = [recipe for recipe in RECIPES if recipe.name in arguments.recipes]
     for recipe in recipes:
         images = Images.of(recipe, mnist)
@@ -312,8 +320,7 @@ def main() -> int:
                 print(f"{recipe.name} {name} {seed}: {100 * accuracy:.2f} %, {seconds:.1f} s")
     print(table(HEADINGS, rows_of(runs, recipes)))
     if arguments.markdown:
-        report = markdown(runs, recipes, arguments.threads)
-        Path(arguments.markdown).write_text(report, encoding="utf-8")
+        Path(arguments.markdown).write_text(markdown(runs, recipes), encoding="utf-8")
     return 1 if _missed(runs, recipes) else 0
 
 

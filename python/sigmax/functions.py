@@ -67,8 +67,8 @@ def sigmoid_prime(z: npt.ArrayLike) -> Any:
 
     Examples
     --------
-    >>> sigmax.sigmoid_prime(0.0)
-    0.25
+    >>> sigmax.sigmoid_prime([0.0])
+    array([0.25])
     """
     return _elementwise(lib.sigmax_sigmoid_prime, z)
 

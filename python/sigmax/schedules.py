@@ -34,8 +34,8 @@ class LearningRate:
     Examples
     --------
     >>> rate = LearningRate(FitOptions(schedule="step", schedule_epochs=2))
-    >>> [rate(t) for t in range(5)]
-    [0.5, 0.5, 0.05, 0.05, 0.005]
+    >>> [rate(t) for t in range(4)]
+    [0.5, 0.5, 0.05, 0.05]
     """
 
     def __init__(self, options: FitOptions, state: dict[str, float] | None = None) -> None:
