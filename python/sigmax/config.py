@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -123,11 +124,15 @@ def _instruction_set_in_use() -> str:
 def _thread_reason() -> str:
     if _chosen_threads is not None:
         return "set_num_threads"
-    for name in ("SIGMAX_NUM_THREADS", "OMP_NUM_THREADS"):
-        first = os.environ.get(name, "").split(",")[0].strip()
-        if first.isdecimal() and int(first) >= 1:
-            return f"{name}={os.environ[name]}"
-    return "affinity and quotas"
+    reason = "affinity and quotas"
+    # the twin of number_of_variable in csrc/thread_count.c
+    for name, end in (("OMP_NUM_THREADS", r"(,|\Z)"), ("SIGMAX_NUM_THREADS", r"\Z")):
+        text = os.environ.get(name, "")
+        if re.match(rf"\s*\+?\d*[1-9]\d*\s*{end}", text, re.ASCII):
+            reason = f"{name}={text}"
+        elif text:
+            reason += f"; {name}={text} is ignored, an integer >= 1 is expected"
+    return reason
 
 
 warn_if_stale()
