@@ -7,7 +7,6 @@ parts: the workloads (``_bench.workloads``), the contenders (``_bench.contenders
 
 from __future__ import annotations
 
-import argparse
 import contextlib
 import importlib.metadata
 import os
@@ -20,6 +19,7 @@ import sigmax
 from sigmax._bench.race import Result, race
 from sigmax._bench.workers import CLOCK_HELP, CLOCKS, ContenderError, Worker, cpus_for
 from sigmax._bench.workloads import INFERENCE, TRAINING, named
+from sigmax._command.arguments import Parser
 from sigmax._sigmax import ffi, lib
 from sigmax.config import version
 
@@ -107,9 +107,10 @@ def short_table(results: Sequence[Result]) -> str:
     return table(headings, rows)
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+def _parser() -> Parser:
+    parser = Parser(
         prog="sigmax bench",
+        allow_abbrev=False,
         description="Train the same networks with sigmax and with NumPy: float32, plain SGD, "
         "pinned to the same cores. The peak is that of fused multiply-adds on registers, measured "
         "in the same run.",

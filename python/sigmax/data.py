@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from sigmax._errors import FileFormatError
 from sigmax._readers.array_files import read_idx, read_npy, read_npz
-from sigmax._readers.csv_file import CsvOptions, read_csv
+from sigmax._readers.csv_file import CsvOptions, is_number, read_csv
 
 __all__ = [
     "CsvOptions",
@@ -147,7 +147,7 @@ def read(
 def learn_classes(labels: NDArray[Any]) -> tuple[NDArray[np.int64], tuple[str, ...] | None]:
     """Give the distinct labels numbers from 0: return y (n,), and their names.
 
-    Whole numbers are sorted as numbers, all else as text. The names are None when the labels are
+    Whole numbers are sorted as numbers, and named so, "1" for "01"; all else is text. The names are None when the labels are
     0, 1, ..., K-1 as they stand.
 
     Raises
@@ -168,7 +168,7 @@ def learn_classes(labels: NDArray[Any]) -> tuple[NDArray[np.int64], tuple[str, .
     if len(whole) == len(texts):
         texts = [str(number) for number in whole]
         names = [str(number) for number in sorted(set(whole))]
-    elif all(_is_number(text) for text in texts):
+    elif all(is_number(text) for text in texts):
         fraction = next(text for text in texts if _whole(text) is None)
         raise ValueError(
             f"the label {fraction} is a number, and not a whole one: a class is expected, named by "
@@ -334,11 +334,3 @@ def _whole(text: str) -> int | None:
     """Return the whole number that a text stands for, so that 3, "3" and "3.0" are one class."""
     match = _WHOLE_NUMBER.fullmatch(text)
     return int(match[1]) if match else None
-
-
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True

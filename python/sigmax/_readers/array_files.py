@@ -1,4 +1,4 @@
-"""Reading arrays from sigmax.npy, .npz and MNIST's idx(.gz) files, which may be damaged or hostile.
+"""Reading arrays from .npy, .npz and MNIST's idx(.gz) files, which may be damaged or hostile.
 
 Three rules: nothing is unpickled; the size that a header promises is checked against the file
 before it is believed; compressed data are read in steps, never beyond what the header promises, so

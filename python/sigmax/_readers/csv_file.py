@@ -105,7 +105,8 @@ def read_csv(
     Parameters
     ----------
     path : path
-        A UTF-8 text file, with or without a byte order mark. Empty lines are skipped.
+        A UTF-8 text file, with or without a byte order mark. Empty lines are skipped. A number is
+        what Python's float() reads: 1_000 is one.
     options : CsvOptions
         The columns, the header, the delimiter.
     dtype : dtype
@@ -211,7 +212,7 @@ def _weights(
 ) -> NDArray[np.float64]:
     assert layout.weight is not None
     for line, text in zip(lines, texts, strict=True):
-        if not _is_number(text) or not math.isfinite(float(text)):
+        if not is_number(text) or not math.isfinite(float(text)):
             raise ValueError(
                 f"{name}: line {line}, {layout.column(layout.weight)}: the weight {text!r} is no "
                 "finite number"
@@ -327,11 +328,11 @@ def _is_header(
     """
     no_features = others | {label}
     features = [field for position, field in enumerate(first) if position not in no_features]
-    if not any(_is_number(field) for field in features) or _are_positions(features, first):
+    if not any(is_number(field) for field in features) or _are_positions(features, first):
         return True
     if label is None or second is None or len(second) != len(first):
         return False
-    return not _is_number(first[label]) and _is_number(second[label])
+    return not is_number(first[label]) and is_number(second[label])
 
 
 def _are_positions(features: list[str], first: list[str]) -> bool:
@@ -341,7 +342,8 @@ def _are_positions(features: list[str], first: list[str]) -> bool:
     return len(named) > 2 and all(map(str.isdecimal, named)) and offsets in ({0}, {-1})
 
 
-def _is_number(field: str, parse: Callable[[str], float] = float) -> bool:
+def is_number(field: str, parse: Callable[[str], float] = float) -> bool:
+    """Tell whether a text is a number, or what else `parse` takes."""
     try:
         parse(field)
     except ValueError:
@@ -392,15 +394,15 @@ def _number_error(
     name: str, line: int, features: list[str], layout: _Layout, parse: Callable[[str], float]
 ) -> str:
     """Say which field of a row is no number; `features` is the row without label and weight."""
-    feature = next(i for i, field in enumerate(features) if not _is_number(field, parse))
+    feature = next(i for i, field in enumerate(features) if not is_number(field, parse))
     column = layout.column(_file_column(feature, layout))
     text = features[feature].strip()
     if line == 1:
         hint = "if this row holds names, give --header"
     elif text.lower() in _MISSING:
         hint = "a model trained with --nan mean fills missing values"
-    elif _is_number(text.replace(",", ".")):
-        hint = "a decimal point is expected, no comma"
+    elif is_number(text.replace(",", "")):
+        hint = "a decimal point is expected, and no comma between thousands"
     else:
         hint = "if it is the label, give --label-column; --ignore-column leaves a column out"
     return f"{name}: line {line}, {column}: {features[feature]!r} is not a number ({hint})"
