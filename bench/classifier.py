@@ -30,8 +30,9 @@ from sklearn.neural_network import MLPClassifier
 from sklearn.preprocessing import StandardScaler
 
 DATA = {"digits": load_digits, "breast_cancer": load_breast_cancer}
-# MLPClassifier's defaults but for these and the activation, which is relu there. With its default rate of 0.001, sgd has not left the
-# beginning after max_iter epochs; the second line of sgd is such a script all the same.
+# MLPClassifier's defaults but for these and the activation, which is relu there. With its default
+# rate of 0.001, sgd has not left the beginning after max_iter epochs; the second line of sgd is
+# such a script all the same.
 SETTINGS = {
     "adam": {"solver": "adam"},
     "sgd, rate 0.1": {"solver": "sgd", "learning_rate_init": 0.1},

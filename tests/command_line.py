@@ -31,7 +31,7 @@ def fails(capsys, *arguments):
 
 
 def command(*arguments, **options):
-    return [sys.executable, "-m", "sigmax.cli", *arguments]
+    return [sys.executable, "-m", "sigmax", *arguments]
 
 
 def run(*arguments, **environment):

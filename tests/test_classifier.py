@@ -684,7 +684,7 @@ def test_a_refused_fit_changes_nothing(rng):
         lambda: classifier.fit(X[:, :2], y, sample_weight=-np.ones(len(X))),
         lambda: classifier.set_params(dropout=2.0).fit(X[:, :2], y),
     ):
-        with pytest.raises(ValueError, match="sample_weight|dropout"):
+        with pytest.raises(ValueError, match=r"sample_weight|dropout"):
             call()
         assert classifier.n_features_in_ == X.shape[1]
         np.testing.assert_array_equal(classifier.predict(X), before)

@@ -28,8 +28,14 @@ def iris():
 
 @pytest.mark.parametrize(
     "classes",
-    [[0, 1, 2], [-10, 9, 1000], ["ant", "bee", "wasp"], ["01", "1", "2"], ["1", "2", "3"]]
-    + [[0.0, 1.0, 3.0]],
+    [
+        [0, 1, 2],
+        [-10, 9, 1000],
+        [0.0, 1.0, 3.0],
+        ["ant", "bee", "wasp"],
+        ["01", "1", "2"],
+        ["1", "2", "3"],
+    ],
 )
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_what_was_saved_predicts_the_same(iris, tmp_path, classes, dtype):

@@ -53,7 +53,7 @@ def reference_minimum(made, X, y, weights, *, l2=0.0, label_smoothing=0.0, epoch
 def test_it_is_scipys_on_the_references_objective(
     data, rng, targets, weighted, label_smoothing, monkeypatch
 ):
-    monkeypatch.setattr(lbfgs, "_OPERATIONS", 1)  # blocks of 64 rows: the gradient is a sum of four
+    monkeypatch.setattr(lbfgs, "OPERATIONS", 1)  # blocks of 64 rows: the gradient is a sum of four
     X, labels, soft = data
     y = labels if targets == "labels" else soft
     weights = rng.uniform(0.0, 3.0, ROWS) if weighted else None

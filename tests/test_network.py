@@ -4,6 +4,7 @@ import gc
 import itertools
 import os
 import pickle
+import re
 import subprocess
 import sys
 
@@ -426,3 +427,43 @@ def test_import_is_light():
     )
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip() == ""
+
+
+def test_dir_has_what_is_looked_up_late():
+    assert {"SigmaxClassifier", "__version__", "Network"} <= set(dir(sigmax))
+
+
+@pytest.mark.parametrize(
+    ("variables", "counts"),
+    [
+        *(({"SIGMAX_NUM_THREADS": text}, True) for text in ("3", "+3", " 3", "3 ", "03")),
+        *(
+            ({"SIGMAX_NUM_THREADS": text}, False)
+            for text in ("x", "3.0", "3,2", "0", "-3", "+", "")
+        ),
+        *(({"OMP_NUM_THREADS": text}, True) for text in ("3", "3,2", "+3 ,x")),
+        *(({"OMP_NUM_THREADS": text}, False) for text in ("x,3", ",3", "3.0")),
+        ({"OMP_NUM_THREADS": "3", "SIGMAX_NUM_THREADS": "x"}, True),
+    ],
+)
+def test_show_config_says_where_the_number_of_threads_is_from(
+    monkeypatch, request, capsys, variables, counts
+):
+    request.addfinalizer(lambda: (monkeypatch.undo(), sigmax.set_num_threads(None)))
+    for name in ("OMP_NUM_THREADS", "SIGMAX_NUM_THREADS"):
+        monkeypatch.delenv(name, raising=False)
+    sigmax.set_num_threads(None)
+    others = sigmax.get_num_threads()
+    if others == 3:
+        pytest.skip("3 threads all the same")
+    for name, text in variables.items():
+        monkeypatch.setenv(name, text)
+    sigmax.set_num_threads(None)
+    sigmax.show_config()
+    said = re.search("threads +(.*)", capsys.readouterr().out)[1]
+    name, text = next(iter(variables.items()))
+    assert sigmax.get_num_threads() == (3 if counts else others)
+    assert said.startswith(f"3 ({name}={text}" if counts else f"{others} (affinity and quotas")
+    assert said.count("is ignored") == sum(
+        not counts or value == "x" for value in variables.values() if value
+    )

@@ -131,7 +131,7 @@ def test_only_a_file_larger_than_the_memory_is_said_to_be_read_in_no_order(
             advices.append(advice)
             super().madvise(advice, *range_of_bytes)
 
-    monkeypatch.setattr(_mapped, "_memory", lambda: memory)
+    monkeypatch.setattr(_mapped, "physical_memory", lambda: memory)
     X, labels, _ = data
     X.tofile(tmp_path / "X")
     with open(tmp_path / "X", "rb") as file:

@@ -222,7 +222,7 @@ def test_no_warning_where_it_learns(flowers, capsys):
 
 def start(*words):
     return subprocess.Popen(
-        [sys.executable, "-m", "sigmax.cli", *words],
+        [sys.executable, "-m", "sigmax", *words],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

@@ -61,6 +61,10 @@ __all__ = [
 ]
 
 
+def __dir__() -> list[str]:
+    return [*globals(), "SigmaxClassifier", "__version__"]
+
+
 def __getattr__(name: str) -> Any:
     # the version stands in pyproject.toml alone, and looking it up takes longer than the import
     if name == "__version__":

@@ -55,7 +55,7 @@ class Layout:
     def new_arena(self) -> Array:
         """Return an uninitialised array for all parameters, aligned, or raise MemoryError."""
         n_bytes = self.n_parameters * self.dtype.itemsize
-        memory = _physical_memory()
+        memory = physical_memory()
         # some systems grant any amount, and kill the process that uses it
         if memory is not None and n_bytes > memory:
             raise MemoryError(f"the parameters need {n_bytes:,} bytes; this machine has {memory:,}")
@@ -120,7 +120,8 @@ def _as_dtype(dtype: object) -> np.dtype[Any]:
     raise ValueError(f"dtype is {dtype!r}; expected float32 or float64")
 
 
-def _physical_memory() -> int | None:
+def physical_memory() -> int | None:
+    """Return the bytes of memory that the machine has, None where the system does not tell."""
     try:
         return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     except (AttributeError, ValueError, OSError):  # not on this system

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import mmap
-import os
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+from sigmax._layout import physical_memory
 
 if TYPE_CHECKING:
     from sigmax._arrays import Array
@@ -40,7 +41,8 @@ def scattered(array: Array) -> Iterator[None]:
     """
     owner = _owner(array)
     advisable = isinstance(owner, mmap.mmap) and hasattr(mmap, "MADV_RANDOM")
-    if not advisable or len(owner) <= _memory():
+    memory = physical_memory()
+    if not advisable or memory is None or len(owner) <= memory:
         yield
         return
     owner.madvise(mmap.MADV_RANDOM)
@@ -56,8 +58,3 @@ def _owner(array: Array) -> Any:
     while isinstance(base, np.ndarray):
         base = base.base
     return base.obj if isinstance(base, memoryview) else base
-
-
-def _memory() -> int:
-    """Return the bytes of memory that the machine has."""
-    return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from sigmax.calibration import as_temperature
+from sigmax._option_checks import above_zero
 from sigmax.preparation import as_preparation
 
 if TYPE_CHECKING:
@@ -70,5 +70,5 @@ def restore(network: Network, state: object) -> None:
     network._allocate()
     network._arena[:] = parameters
     network._layout.require_finite(network._arena, "a stored network")
-    network._temperature = as_temperature(state.get("temperature", 1.0))
+    network._temperature = above_zero(state.get("temperature", 1.0), "temperature")
     network._preparation = as_preparation(state.get("preparation"), network.sizes[0])

@@ -35,7 +35,7 @@ Index: TypeAlias = "slice | Array"  # positions: a slice with a start and a stop
 
 C_BLOCK = 96  # rows that C infers together: blocks of a multiple of it give the bits of one call
 BLOCK_BYTES = 1 << 24  # of a dense block
-_OPERATIONS = 400_000_000  # multiplications in one C call: tens of milliseconds
+OPERATIONS = 400_000_000  # multiplications in one C call: tens of milliseconds
 _EXPONENTIAL = 20  # how many multiplications take as long as one
 _SMALL_FILE = 1 << 26  # bytes of dense rows: a mapped file below is taken as an array in memory
 
@@ -49,7 +49,7 @@ def block_rows(width: int, dtype: np.dtype[Any]) -> int:
 def call_rows(layout: Layout) -> int:
     """Return how many rows C may infer in one call, for which Ctrl-C waits."""
     per_row = layout.n_parameters + _EXPONENTIAL * layout.n_units
-    return max(1, _OPERATIONS // per_row // C_BLOCK) * C_BLOCK
+    return max(1, OPERATIONS // per_row // C_BLOCK) * C_BLOCK
 
 
 class Rows(ABC):

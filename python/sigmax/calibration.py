@@ -128,16 +128,6 @@ def bins_of(confidence: Array) -> Array:
     return np.searchsorted(_EDGES, confidence, side="left")
 
 
-def as_temperature(value: object) -> float:
-    """Return a stored temperature as a float, finite and > 0."""
-    if isinstance(value, bool) or not isinstance(value, int | float | np.integer | np.floating):
-        raise TypeError(f"temperature is {value!r}; expected a number > 0")
-    temperature = float(value)
-    if not (math.isfinite(temperature) and temperature > 0):
-        raise ValueError(f"temperature is {temperature}; expected a finite number > 0")
-    return temperature
-
-
 def _minimum(f: Callable[[float], float], low: float, high: float, precision: float) -> float:
     """Return where f, which falls and then rises, is least: by the golden section."""
     a, b = high - _GOLDEN * (high - low), low + _GOLDEN * (high - low)

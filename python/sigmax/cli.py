@@ -129,7 +129,3 @@ def _show_warning(
     if issubclass(category, TrainingWarning):
         text = _with_flags(text)
     print(f"sigmax: warning: {text}", file=sys.stderr)
-
-
-if __name__ == "__main__":
-    sys.exit(main())

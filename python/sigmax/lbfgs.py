@@ -12,6 +12,7 @@ from sigmax._arrays import FLOAT64, Array, pointer
 from sigmax._errors import DivergedError, check
 from sigmax._examples import Examples
 from sigmax._imports import imports
+from sigmax._rows import OPERATIONS
 from sigmax._sigmax import ffi, lib
 
 if TYPE_CHECKING:
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
 
 _BLOCK_BYTES = 1 << 24  # of activations and errors of the rows that C looks at in one call
 _LIMIT_REACHED = 1  # SciPy's status
-_OPERATIONS = 400_000_000  # multiplications in one call: tens of milliseconds
 
 
 class _Point(NamedTuple):
@@ -95,7 +95,7 @@ class _Part:
         self._gradient = layout.new_arena()
         self._n_weights = lib.sigmax_weight_count(layout.handle)
         per_row = 2 * layout.n_units * layout.dtype.itemsize
-        by_time = _OPERATIONS // (3 * layout.n_parameters)
+        by_time = OPERATIONS // (3 * layout.n_parameters)
         self._block_rows = max(64, min(_BLOCK_BYTES // per_row, by_time))
         self._before: _Point | None = None  # where the iteration began
         self._last: _Point | None = None  # what was looked at last

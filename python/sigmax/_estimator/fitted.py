@@ -101,8 +101,9 @@ class FittedClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         """Return a fitted classifier for a model file, whoever wrote it: `sigmax train` as well.
 
         classes_ are what they were in the classifier that was saved. In files of others they are
-        the names, as integers where all of them are, and 0, 1, ... where there are none. Of the parameters, hidden_layer_sizes, standardize and nan are
-        those of the network; the others are not in the file and have their defaults.
+        the names, as integers where all of them are, and 0, 1, ... where there are none. Of the
+        parameters, hidden_layer_sizes, standardize and nan are those of the network; the others are
+        not in the file and have their defaults.
 
         Raises
         ------
@@ -138,8 +139,8 @@ class FittedClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     ) -> Self:
         """Set the attributes that fitting leaves."""
         for name in COLUMNS:
-            vars(self).pop(name, None)
-        vars(self).update(columns)
+            self.__dict__.pop(name, None)
+        self.__dict__.update(columns)
         self.network_, self.classes_, self._convergence = network, classes, watch
         self.n_layers_, self.n_outputs_ = len(network.sizes), network.sizes[-1]
         self.out_activation_ = "softmax"
