@@ -147,8 +147,8 @@ def read(
 def learn_classes(labels: NDArray[Any]) -> tuple[NDArray[np.int64], tuple[str, ...] | None]:
     """Give the distinct labels numbers from 0: return y (n,), and their names.
 
-    Whole numbers are sorted as numbers, and named so, "1" for "01"; all else is text. The names are None when the labels are
-    0, 1, ..., K-1 as they stand.
+    Whole numbers are sorted as numbers, and named so, "1" for "01"; all else is text. The names are
+    None when the labels are 0, 1, ..., K-1 as they stand.
 
     Raises
     ------

@@ -203,8 +203,8 @@ def _add_predict(subparsers: _Subparsers) -> None:
     predict = subparsers.add_parser(
         "predict",
         help="label new data with a model",
-        description="Label new data with a model; writes csv with a header. Columns are those of the "
-        "training by their order: their names are not compared.",
+        description="Label new data with a model; writes csv with a header. Columns are taken in "
+        "the order of the training data: names are not compared.",
         allow_abbrev=False,
     )
     predict.add_argument("model", metavar="MODEL", help="a file that train wrote")
