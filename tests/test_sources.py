@@ -154,7 +154,7 @@ def test_a_mapped_file_of_another_dtype(network, rng, tmp_path, small_chunks, ki
     X = (rng.random((ROWS, 6)) * 2).astype(kind)
     y = mapped(rng.integers(0, 3, ROWS).astype("u1"), tmp_path / "y.npy")
     other = network.copy()
-    for options in ({}, {"standardize": True}, {"validation_fraction": 0.3, "shuffle": False}):
+    for options in ({"standardize": True}, {}, {"validation_fraction": 0.3, "shuffle": False}):
         network.fit(mapped(X, tmp_path / "X.npy"), y, epochs=2, batch_size=4, **options)
         other.fit(X, y, epochs=2, batch_size=4, **options)
         assert network.parameters.tobytes() == other.parameters.tobytes()
@@ -224,6 +224,7 @@ except MemoryError:
     pass
 else:
     raise SystemExit("the limit does not hold")
+network = sigmax.Network([columns, 2], seed=0)
 history = network.fit(X, y, epochs=1, batch_size=1000, X_val=X, y_val=y, standardize=True)
 print(network.predict(X).shape == (rows,), network.cost(X, y) == history.val_cost[0])
 """
