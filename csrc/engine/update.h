@@ -203,7 +203,10 @@ static size_t update_blocks(size_t n_parameters)
 static double scaled_norm(const struct update_job *job)
 {
     double largest = 0, sum = 0;
-    for (size_t i = 0; i < job->n_parameters; i++) largest = fmax(largest, fabs((double)job->gradient[i]));
+    for (size_t i = 0; i < job->n_parameters; i++) {
+        const double g = fabs((double)job->gradient[i]);
+        if (g > largest) largest = g; /* with fmax, gcc 12 for arm64 gives up the whole file */
+    }
     for (size_t i = 0; i < job->n_parameters; i++) {
         const double g = (double)job->gradient[i] / largest;
         sum += g * g;
