@@ -5,6 +5,7 @@ Everything else is said in pyproject.toml; the sources, sets and flags are in cs
 
 import os
 import shutil
+import subprocess
 import sys
 import sysconfig
 from concurrent.futures import ThreadPoolExecutor
@@ -93,6 +94,7 @@ class BuildEngines(build_ext):
                 extra_postargs=[*target_flags, *unit.flags, *unwinding, *warnings],
             )
 
+        sets = build_native.instruction_sets(target_machine())
         units = build_native.units(target_machine(), family)
         with ThreadPoolExecutor(os.cpu_count()) as pool:
             objects = [o for result in pool.map(compile_unit, units) for o in result]
@@ -100,8 +102,11 @@ class BuildEngines(build_ext):
         if family in ("gcc", "clang"):
             ext.extra_compile_args = [*GLUE, *unwinding]
         ext.depends = [str(path) for path in (*source_hash.source_files(), *BUILD_FILES)]
-        if not self.in_place:
-            ext.extra_link_args = STRIP.get(sys.platform, [])
+        ext.extra_link_args = [] if self.in_place else STRIP.get(sys.platform, [])
+        if family in ("gcc", "clang") and links_with_gnu_ld(self.compiler.linker_so):
+            layout = Path(self.build_temp) / "engines.ld"
+            layout.write_text(build_native.engine_layout(sets))
+            ext.extra_link_args = ["-T", str(layout), *ext.extra_link_args]
         super().build_extension(ext)
 
     def compiler_family(self):
@@ -120,6 +125,14 @@ class BuildEngines(build_ext):
 
 
 BUILD_FILES = [Path(__file__).resolve(), build_native.CSRC / "build_native.py"]
+
+
+def links_with_gnu_ld(command: list[str]) -> bool:
+    """Whether a compiler's linker reads build_native.engine_layout; others have other scripts."""
+    process = subprocess.run(
+        [*command, "-Wl,--version"], capture_output=True, text=True, check=False
+    )
+    return process.stdout.startswith("GNU ld")
 
 
 def newer_than_all(target: Path, sources: list[Path]) -> bool:

@@ -206,6 +206,14 @@ def test_trap_avx_outside_its_object(built, status_c, tmp_path):
     assert any("outside the engines of v3" in line for line in found), found
 
 
+def test_trap_engines_not_in_sections_of_their_own(built, status_c, tmp_path):
+    if shutil.which("ld.gold") is None:
+        pytest.skip("no other linker on the path than GNU ld")
+    append(status_c, "\n")
+    found = refusals(with_module_of(*built, tmp_path, LDFLAGS="-fuse-ld=gold"))
+    assert any("an engine for v3 lie outside its section" in line for line in found), found
+
+
 def test_trap_subnormals_flushed_at_import(built, status_c, tmp_path):
     append(
         status_c,

@@ -18,9 +18,8 @@ FEWEST = 1000  # of its own kind in the two engines of a set: else the compiler 
 def misplaced_instructions(module: SharedObject) -> list[str]:
     """Complaints about the engines of a module, which may be stripped.
 
-    The linker keeps the order of the objects: everything else first, then the engines from the
-    least capable to the most. So no AVX may stand before the last function of a baseline engine,
-    and no AVX-512 before the last function of a v3 engine.
+    The engines of each instruction set lie in a section of its own, `build_native.engine_layout`.
+    So AVX may stand in the sections of v3 and v4 alone, and AVX-512 in that of v4.
     """
     expected = EXPECTED.get(module.machine, [])
     engines = module.engines()
@@ -28,23 +27,23 @@ def misplaced_instructions(module: SharedObject) -> list[str]:
     print("  engines          " + ", ".join(f"{n} x {s}" for s, n in found.items()))
     if found != Counter(dict.fromkeys(expected, 2)):
         return [f"two engines each of {expected} are expected, found {dict(found)}"]
-    if module.machine != "x64":
-        return []
-    order = [engine.instruction_set for engine in engines]
-    if order != sorted(order, key=expected.index):
-        return [f"the engines lie in the order {order}, so their instructions cannot be told apart"]
-    end = {
-        name: max(f for e in engines if e.instruction_set == name for f in e.functions)
-        for name in expected
-    }
-    complaints: list[str] = []
+    sections = module.code_sections()
+    own = {name: sections.get(f".text.{name}", range(0)) for name in expected}
+    complaints = [
+        f"functions of an engine for {engine.instruction_set} lie outside its section"
+        for engine in engines
+        if not all(function in own[engine.instruction_set] for function in engine.functions)
+    ]
+    if complaints or module.machine != "x64":
+        return complaints
     count = Counter[str]()
     for address, instruction in module.instructions():
         if not AVX.match(instruction):
             continue
         needed = "v4" if AVX512.match(instruction) else "v3"
         count[needed] += 1
-        if address <= end["v3" if needed == "v4" else "baseline"] and len(complaints) < 5:
+        allowed = address in own["v4"] or (needed == "v3" and address in own["v3"])
+        if not allowed and len(complaints) < 5:
             complaints.append(f"outside the engines of {needed}: {address:#x} {instruction}")
     for name in ("v3", "v4"):
         if count[name] < FEWEST:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+from elftools.elf.constants import SH_FLAGS
 from elftools.elf.dynamic import DynamicSection
 from elftools.elf.elffile import ELFFile
 from elftools.elf.gnuversions import GNUVerNeedSection
@@ -75,6 +76,14 @@ class SharedObject:
         """Whether the names of local functions are gone."""
         return self.elf.get_section_by_name(".symtab") is None
 
+    def code_sections(self) -> dict[str, range]:
+        """The addresses of every section that holds instructions, by name."""
+        return {
+            s.name: range(s["sh_addr"], s["sh_addr"] + s["sh_size"])
+            for s in self.elf.iter_sections()
+            if s["sh_flags"] & SH_FLAGS.SHF_EXECINSTR
+        }
+
     def _text_at(self, address: int) -> str | None:
         """The C string at an address of the constants, or None where there is none."""
         section = self.elf.get_section_by_name(".rodata")
@@ -95,14 +104,14 @@ class SharedObject:
         yield from sorted(places.items())
 
     def engines(self) -> list[Engine]:
-        """The tables of the engines, in the order of their code."""
-        text = self.elf.get_section_by_name(".text")
-        begin, end = text["sh_addr"], text["sh_addr"] + text["sh_size"]
+        """The tables of the engines."""
+        code = self.code_sections().values()
         found: list[Engine] = []
         current: Engine | None = None
         expected = 0
         for place, target in self._pointers():
-            if begin <= target < end and current is not None and place == expected:
+            is_function = any(target in addresses for addresses in code)
+            if is_function and current is not None and place == expected:
                 current.functions.append(target)
             else:
                 name = self._text_at(target)
@@ -110,8 +119,7 @@ class SharedObject:
                 if current is not None:
                     found.append(current)
             expected = place + 8
-        tables = [e for e in found if len(e.functions) >= TABLE_FUNCTIONS]
-        return sorted(tables, key=lambda e: min(e.functions))
+        return [e for e in found if len(e.functions) >= TABLE_FUNCTIONS]
 
     def instructions(self) -> Iterator[tuple[int, str]]:
         """(address, instruction in the AT&T syntax) of all code, as objdump tells it."""
