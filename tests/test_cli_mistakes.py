@@ -155,8 +155,9 @@ def test_what_cannot_be_written_is_noticed_before_the_work(model, folder, capsys
         ("train a.csv --optimizer lion", "invalid choice: 'lion'"),
         ("train a.csv --schedule slow", "invalid choice: 'slow'"),
         ("train a.csv --l2 much", "invalid float value: 'much'"),
-        ("train a.csv --callbacks f", "unrecognized arguments: --callbacks f .sigmax"),
-        ("train a.csv --epoch 3", "--epoch 3; did you mean --epochs[?]"),
+        # Some releases of argparse leave the value out.
+        ("train a.csv --callbacks f", "unrecognized arguments: --callbacks( f)? .sigmax"),
+        ("train a.csv --epoch 3", "--epoch( 3)?; did you mean --epochs[?]"),
         ("train a.csv --learning_rate 3", "did you mean --learning-rate[?]"),
         ("train a.csv --lr 3", "did you mean --learning-rate[?]"),
         ("train a.csv --solver adam", "did you mean --optimizer[?]"),
