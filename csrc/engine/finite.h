@@ -1,4 +1,4 @@
-/* Is every value a finite number? Asked once of all data, in one pass at the speed of memory. */
+/* Is every value a finite number? In one pass, at the speed of memory; inference asks only where sums leave it open. */
 #ifndef SIGMAX_ENGINE_FINITE_H
 #define SIGMAX_ENGINE_FINITE_H
 
