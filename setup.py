@@ -12,13 +12,9 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from setuptools import setup
+from setuptools.command.bdist_wheel import bdist_wheel
 from setuptools.command.build import build
 from setuptools.command.build_ext import build_ext
-
-try:
-    from setuptools.command.bdist_wheel import bdist_wheel
-except ImportError:  # setuptools before 70.1, for `setup.py build_ext --inplace` by hand
-    from wheel.bdist_wheel import bdist_wheel
 
 sys.path.insert(0, str(Path(__file__).resolve().parent / "csrc"))
 import build_native
@@ -42,21 +38,22 @@ CLANG_CL_TARGETS = {
 }
 
 
-def target_machine() -> str:
-    """Return the machine compiled for; _PYTHON_HOST_PLATFORM or ARCHFLAGS may name another one."""
+def target_machine(plat_name: str) -> str:
+    """Return the machine compiled for, which the platform's name and ARCHFLAGS tell."""
     archflags = os.environ.get("ARCHFLAGS", "")
     if "arm64" in archflags and "x86_64" not in archflags:
         return "arm64"
     if "x86_64" in archflags and "arm64" not in archflags:
         return "x86_64"
-    return sysconfig.get_platform().rsplit("-", 1)[-1]
+    return plat_name.rsplit("-", 1)[-1]
 
 
 class BuildFromNothing(build):
     """Forgets the last build of the library folder: what lies there goes into the wheel."""
 
     def run(self):
-        shutil.rmtree(self.build_lib, ignore_errors=True)
+        if os.path.isdir(self.build_lib):
+            shutil.rmtree(self.build_lib)
         super().run()
 
 
@@ -94,16 +91,18 @@ class BuildEngines(build_ext):
                 extra_postargs=[*target_flags, *unit.flags, *unwinding, *warnings],
             )
 
-        sets = build_native.instruction_sets(target_machine())
-        units = build_native.units(target_machine(), family)
+        sets = build_native.instruction_sets(target_machine(self.plat_name))
+        units = build_native.units(target_machine(self.plat_name), family)
         with ThreadPoolExecutor(os.cpu_count()) as pool:
             objects = [o for result in pool.map(compile_unit, units) for o in result]
         ext.extra_objects = objects
         if family in ("gcc", "clang"):
             ext.extra_compile_args = [*GLUE, *unwinding]
+        elif target_flags:
+            ext.extra_compile_args = target_flags
         ext.depends = [str(path) for path in (*source_hash.source_files(), *BUILD_FILES)]
         ext.extra_link_args = [] if self.in_place else STRIP.get(sys.platform, [])
-        if family in ("gcc", "clang") and links_with_gnu_ld(self.compiler.linker_so):
+        if sys.platform == "linux" and links_with_gnu_ld(self.compiler.linker_so):
             layout = Path(self.build_temp) / "engines.ld"
             layout.write_text(build_native.engine_layout(sets))
             ext.extra_link_args = ["-T", str(layout), *ext.extra_link_args]

@@ -119,7 +119,7 @@ FLAGS = {
         warnings_are_errors=["/WX"],
     ),
     "msvc": Flags(
-        common=["/std:c11", "/O2", "/GL-", "/openmp:experimental", "/D_CRT_SECURE_NO_WARNINGS"],
+        common=["/std:c11", "/O2", "/GL-", "/D_CRT_SECURE_NO_WARNINGS"],
         contract=["/fp:contract"],
         strict=["/fp:precise"],
         last=[],
@@ -131,6 +131,10 @@ FLAGS = {
 
 def compiler_family(command: Sequence[str]) -> str:
     """Return "clang" or "gcc", as the compiler's own macros say; its name may be cc for both."""
+    # A universal Python of macOS compiles for two kinds of processor, each with macros of its own.
+    command = [
+        c for before, c in zip(["", *command], command, strict=False) if "-arch" not in (before, c)
+    ]
     macros = subprocess.run(
         [*command, "-dM", "-E", "-x", "c", os.devnull],
         capture_output=True,
@@ -203,7 +207,7 @@ def engine_layout(sets: Sequence[InstructionSet]) -> str:
     which looks back 32 KB, less than an engine: in pairs their likeness makes it 4 % smaller. And
     by its section anyone can see which instructions a function may use.
     """
-    objects = "*engine_f??_{}/csrc/engine/engine.o"
+    objects = "*engine_f??_{}*engine.o"
     sections = (
         f"  .text.{s.name} : {{ {objects.format(s.name)}(SORT_BY_NAME(.text.*)) }}\n" for s in sets
     )

@@ -1,5 +1,6 @@
 """What the compiler and the linker made of the C library, seen from outside."""
 
+import os
 import platform
 import re
 import shutil
@@ -8,15 +9,15 @@ import sys
 import textwrap
 
 import pytest
-from c_library import ARCHIVE, make
+from c_library import ARCHIVE, ROOT, make
 from sigmax import _sigmax
 
 
-def run(*command):
-    """The output of a command of the binary utilities, which may be missing."""
+def run(*command, **options):
+    """The output of a command, of the binary utilities for example, which may be missing."""
     if shutil.which(command[0]) is None:
         pytest.skip(f"no {command[0]} on the path")
-    return subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout
+    return subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True, **options).stdout
 
 
 # ---- instruction sets ----------------------------------------------------------------------------
@@ -77,6 +78,27 @@ def test_v4_objects_use_whole_vectors(listings):
     for name, text in objects_of(listings, "v4").items():
         fused = [line for line in text.splitlines() if FUSED.search(line)]
         assert sum("%zmm" in line for line in fused) > 100, f"{name}: hardly any on 512 bits"
+
+
+# ---- the compiler --------------------------------------------------------------------------------
+
+
+FAMILY = "import sys, build_native as b; print(b.compiler_family(sys.argv[1:]))"
+
+
+@pytest.mark.parametrize("architectures", [(), ("arm64",), ("arm64", "x86_64")])
+def test_the_family_of_a_compiler_for_several_architectures(architectures):
+    if not (ROOT / "csrc" / "build_native.py").is_file():
+        pytest.skip("no csrc/ beside the tests")
+    compiler = os.environ.get("CC", "cc").split()
+    if shutil.which(compiler[0]) is None:
+        pytest.skip(f"no {compiler[0]} on the path")
+    command = [*compiler, "-O2", *(word for a in architectures for word in ("-arch", a))]
+    family = run(
+        *(sys.executable, "-c", FAMILY, *command),
+        cwd=ROOT / "csrc",
+    )
+    assert family.strip() in ("gcc", "clang")
 
 
 # ---- symbols -------------------------------------------------------------------------------------
