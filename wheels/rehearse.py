@@ -37,6 +37,8 @@ class Rehearsal:
         self.emulated = machine != NAMES.get(platform.machine(), platform.machine())
         self.image = make_image(machine, folder)
         self.interpreters = interpreters(self.image)
+        head = ["git", "-C", ROOT, "rev-parse", "HEAD"]
+        self.commit = subprocess.run(head, stdout=subprocess.PIPE, text=True, check=True).stdout
 
     def export(self, name: str) -> Path:
         """What is committed and nothing else: cibuildwheel copies the folder it is started in."""
@@ -44,7 +46,7 @@ class Rehearsal:
         shutil.rmtree(tree, ignore_errors=True)
         tree.mkdir(parents=True)
         archive = subprocess.run(
-            ["git", "-C", ROOT, "archive", "HEAD"], stdout=subprocess.PIPE, check=True
+            ["git", "-C", ROOT, "archive", self.commit.strip()], stdout=subprocess.PIPE, check=True
         ).stdout
         subprocess.run(["tar", "x", "-C", tree], input=archive, check=True)
         return tree
