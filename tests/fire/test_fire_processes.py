@@ -347,8 +347,8 @@ def test_ctrl_c_reaches_a_pool_busy_in_the_main_thread(rounds, tried):
     code = (
         WIDE
         + """
-print("ready", flush=True)
 try:
+    print("ready", flush=True)
     network.fit(X, y, epochs=10**6, batch_size=500, learning_rate=1e-3)
 except KeyboardInterrupt:
     assert np.isfinite(network.parameters).all()
