@@ -213,7 +213,7 @@ static void test_ten_thousand_classes(const struct table *table)
     for (size_t r = 0; r < ROWS; r++) {
         double sum = 0;
         for (size_t j = 0; j < K; j++) sum += get(dtype, probabilities, r * K + j);
-        CHECK(fabs(sum - 1) <= 4 * epsilon_of(dtype) + K * DBL_EPSILON, "row %zu sums to 1 + %g", r, sum - 1);
+        CHECK(fabs(sum - 1) <= 4 * epsilon_of(dtype) + (double)K * DBL_EPSILON, "row %zu sums to 1 + %g", r, sum - 1);
     }
     sigmax_network_free(network);
 }

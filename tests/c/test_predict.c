@@ -33,7 +33,7 @@ static void test_paths_agree(int dtype)
         CHECK(fabs(sum - 1) <= 8 * epsilon_of(dtype), "row %zu sums to %.17g", r, sum);
         CHECK(labels[r] == (int64_t)best, "row %zu: %d, expected %zu", r, (int)labels[r], best);
         expected_correct += labels[r] == s.labels[r];
-        expected_cost -= log(get(dtype, probabilities, r * N_CLASSES + (size_t)s.labels[r])) / N_ROWS;
+        expected_cost -= log(get(dtype, probabilities, r * N_CLASSES + (size_t)s.labels[r])) / (double)N_ROWS;
     }
     CHECK(worst <= 8 * epsilon_of(dtype), "predict_proba and activations differ by %g", worst);
     CHECK(n_correct == expected_correct, "%g, expected %g", n_correct, expected_correct);
@@ -53,7 +53,7 @@ static void test_targets(int dtype)
     CHECK(sigmax_predict_proba(s.network, s.parameters, 1.0, s.X, N_ROWS, probabilities) == SIGMAX_OK, "predict_proba");
     CHECK(sigmax_cost(s.network, s.parameters, 1.0, &targets, &cost, NULL) == SIGMAX_OK, "cost of targets");
     for (size_t i = 0; i < N_ROWS * N_CLASSES; i++) {
-        expected -= get(dtype, s.targets, i) * log(get(dtype, probabilities, i)) / N_ROWS;
+        expected -= get(dtype, s.targets, i) * log(get(dtype, probabilities, i)) / (double)N_ROWS;
         put(dtype, s.targets, i, s.labels[i / N_CLASSES] == (int64_t)(i % N_CLASSES));
     }
     CHECK(fabs(cost - expected) <= 20 * epsilon_of(dtype) * expected, "%.17g, expected %.17g", cost, expected);
@@ -83,7 +83,7 @@ static void test_temperature(int dtype, double temperature)
         for (size_t j = 0; j < N_CLASSES; j++) {
             const double p = pow(get(dtype, plain, r * N_CLASSES + j), 1 / temperature) / sum;
             worst = fmax(worst, fabs(p - get(dtype, probabilities, r * N_CLASSES + j)));
-            if (s.labels[r] == (int64_t)j) expected_cost -= log(p) / N_ROWS;
+            if (s.labels[r] == (int64_t)j) expected_cost -= log(p) / (double)N_ROWS;
         }
     }
     CHECK(worst <= 40 * epsilon_of(dtype) / fmin(1, temperature), "T = %g: off by %g", temperature, worst);
