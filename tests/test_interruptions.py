@@ -14,8 +14,11 @@ from sigmax import sources
 
 ROWS = 300
 
+# What fit imports when it needs it is imported beforehand: Python 3.11 turns a Ctrl-C that comes
+# while a class of the standard library is made into a RuntimeError.
 SCRIPT = """
 import sys, numpy as np, sigmax
+from sigmax import archive, checkpoints
 path, resume, out, optimizer = sys.argv[1:]
 rng = np.random.default_rng(3)
 X = rng.normal(size=(3000, 20)).astype(np.float32)
