@@ -27,7 +27,8 @@ def fill_cache_of_numpy():
     import numpy as np
 
     for size in range(1, 1025):
-        del [np.empty(size, np.uint8) for _ in range(8)][:]
+        blocks = [np.empty(size, np.uint8) for _ in range(8)]
+        blocks.clear()
 
 
 def resident():
