@@ -32,7 +32,7 @@ def run_python(code, **environment):
     """Runs code in a new interpreter with the environment changed; None removes a variable."""
     env = {k: v for k, v in {**os.environ, **environment}.items() if v is not None}
     return subprocess.run(
-        [sys.executable, "-c", code], env=env, capture_output=True, text=True, timeout=60
+        [sys.executable, "-c", code], env=env, capture_output=True, text=True, timeout=600
     )
 
 

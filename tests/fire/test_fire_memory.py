@@ -122,7 +122,7 @@ def require_unharmed(action):
 
 def child(action, k, pipe):
     \"\"\"What happened: "said so", "silence", "not reached", or another error.\"\"\"
-    signal.alarm(60)
+    signal.alarm(600)
     n, error, result = attempt(action, k)
     require_unharmed(action)
     if error is None:
@@ -184,9 +184,7 @@ print(json.dumps(found))
 
 def test_an_allocation_that_fails(failing_malloc, tmp_path, rounds, tried):
     step = rounds(9, 1)  # of k
-    found = json.loads(
-        scripts.run(SETTING + EVERY_K, tmp_path, step, env=failing_malloc, timeout=900)
-    )
+    found = json.loads(scripts.run(SETTING + EVERY_K, tmp_path, step, env=failing_malloc))
     assert len(found) == 13
     for action, counts in found.items():
         assert counts["failed"] > 0, action
@@ -230,7 +228,7 @@ def test_a_failed_allocation_leaks_nothing(failing_malloc, tmp_path):
     # Only those in which NumPy does not crash: they are made in one process.
     # What the interpreter says on stderr of files that it could not close is not held against it.
     script = scripts.start(SETTING + LEAKS, tmp_path, env=failing_malloc)
-    status, printed, errors = scripts.finish(script, timeout=900)
+    status, printed, errors = scripts.finish(script)
     assert status == 0, errors
     counts = printed.split()
     assert len(counts) == 7 and all(int(n) > 0 for n in counts)
