@@ -47,7 +47,7 @@ def model(flowers):
         ("train flowers.csv --patience 3", "--patience is 3, but --early-stopping is not given"),
         (
             "train flowers.csv --momentum 0.9",
-            "--optimizer is 'sgd', .* --optimizer momentum or --optimizer nesterov, or no momentum",
+            "--optimizer is 'sgd', .* --optimizer momentum or --optimizer nesterov, or no --mom",
         ),
         ("train label_smoothing.csv", "label_smoothing.csv: line 3, column 'learning_rate': 'x'"),
         ("train label_smoothing.csv --label-column l2", "a, learning_rate, kind"),

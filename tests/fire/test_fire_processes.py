@@ -141,7 +141,7 @@ def forks():
     pid = os.fork()
     network.parameters[5:] = 1
     return pid
-pid = network._guard.write(forks)
+pid = network._model.guard.write(forks)
 if pid == 0:
     signal.alarm(60)
     refused = 0
