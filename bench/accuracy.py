@@ -22,8 +22,8 @@ import numpy as np
 import sigmax
 from recipes import RECIPES, Recipe
 from record import versions
+from sigmax._bench.report import machine, table
 from sigmax._bench.workloads import load_mnist
-from sigmax.bench import machine, table
 
 # of this process: what a training on one core takes, whatever else the machine does
 clock = time.process_time

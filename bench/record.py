@@ -9,8 +9,8 @@ import json
 from dataclasses import dataclass, field
 
 from sigmax._bench.race import Result
+from sigmax._bench.report import machine
 from sigmax._bench.workloads import Workload
-from sigmax.bench import machine
 
 PACKAGES = ("torch", "jax", "jaxlib", "scikit-learn", "scipy", "onnxruntime", "matplotlib")
 

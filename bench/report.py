@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from record import Record
 from sigmax._bench.race import Result
-from sigmax.bench import microseconds, table
+from sigmax._bench.report import microseconds, table
 from sweeps import cliffs
 
 # What sigmax is to reach on one core: times the best peer's speed, and share of the peak.

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import sigmax
 from helpers import what_it_holds
+from sigmax._training import checkpoint_file
 
 SIZES = (4, 5, 3)
 ROWS = 40
@@ -64,3 +65,12 @@ def refused(path, data, kind, *words, network=None, **options):
         assert word in str(caught.value), f"{word!r} is not in {caught.value}"
     assert what_it_holds(network) == before
     assert path.read_bytes() == content
+
+
+def comparable(checkpoint):
+    """What a checkpoint holds, as values that can be compared."""
+    arrays = checkpoint_file.state_arrays(checkpoint.state, checkpoint.model)
+    progress = json.loads(arrays.pop("progress").tobytes())
+    del progress["seconds"]  # which go on to be counted
+    numbers = {name: (array.dtype.str, array.tobytes()) for name, array in arrays.items()}
+    return progress, numbers, checkpoint.options, checkpoint.functions

@@ -10,7 +10,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from sigmax import bench
 from sigmax._bench.contenders import NumPy, NumPyFloat64, Sigmax, parameter_count, split
 from sigmax._bench.race import Result, _short, check_agreement, race, reference_result
 from sigmax._bench.workers import ContenderError, Runner, Worker, cpus_for, peak
@@ -22,6 +21,7 @@ from sigmax._bench.workloads import (
     initial_parameters,
     named,
 )
+from sigmax._command import bench
 
 BENCH = Path(__file__).resolve().parent.parent / "bench"
 SMALL = Workload("small", (7, 6, 5, 4), 5, 8)

@@ -7,8 +7,8 @@ import pytest
 import sigmax
 from bad_input import refused
 from helpers import randomize
-from sigmax import _rows
-from sigmax.calibration import bins_of
+from sigmax._data import rows as _rows
+from sigmax._model.calibration import bins_of
 
 ROWS = 3000
 NAN, INF = float("nan"), float("inf")

@@ -47,7 +47,7 @@ def model(flowers):
         ("train flowers.csv --patience 3", "--patience is 3, but --early-stopping is not given"),
         (
             "train flowers.csv --momentum 0.9",
-            "--optimizer is 'sgd', .* --optimizer momentum or --optimizer nesterov, or no momentum",
+            "--optimizer is 'sgd', .* --optimizer momentum or --optimizer nesterov, or no --mom",
         ),
         ("train label_smoothing.csv", "label_smoothing.csv: line 3, column 'learning_rate': 'x'"),
         ("train label_smoothing.csv --label-column l2", "a, learning_rate, kind"),
@@ -245,7 +245,8 @@ def test_a_closed_pipe_is_silent(model):
 # while a class of the standard library is made into a RuntimeError.
 FIT_BEFORE = """
 import sigmax
-from sigmax import checkpoints, cli
+from sigmax import cli
+from sigmax._training import checkpoint_file
 sigmax.Network([1, 2]).fit([[0.0], [1.0]], [0, 1], epochs=1)
 raise SystemExit(cli.main())
 """

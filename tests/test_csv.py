@@ -2,7 +2,8 @@
 
 import numpy as np
 import pytest
-from sigmax.data import CsvOptions, read
+from sigmax._formats.csv_file import CsvOptions
+from sigmax._formats.dataset import read
 
 IRIS = "length,width,species\n5.1,3.5,setosa\n4.9,3.0,setosa\n6.2,2.9,virginica\n"
 

@@ -8,8 +8,10 @@ import zipfile
 
 import numpy as np
 import pytest
-from sigmax import data
-from sigmax.data import read
+from sigmax._command.class_names import learn_classes, number_labels
+from sigmax._command.digits import load_digits
+from sigmax._formats import dataset as data
+from sigmax._formats.dataset import read
 
 IRIS = "length,width,species\n5.1,3.5,setosa\n4.9,3.0,setosa\n6.2,2.9,virginica\n"
 
@@ -236,28 +238,28 @@ def test_number_and_kind_of_files(write):
 )
 def test_classes_are_learnt_and_found_again(labels, y, names):
     labels = np.array(labels)
-    learnt, class_names = data.learn_classes(labels)
+    learnt, class_names = learn_classes(labels)
     assert learnt.tolist() == y
     assert learnt.dtype == np.int64
     assert class_names == names
     again = names or tuple(str(i) for i in range(max(y) + 1))
-    assert data.number_labels(labels, again).tolist() == y
+    assert number_labels(labels, again).tolist() == y
 
 
 def test_labels_that_are_no_classes():
     with pytest.raises(ValueError, match=r"the label 0\.5 is a number, and not a whole one"):
-        data.learn_classes(np.array([0.5, 1, 2]))
+        learn_classes(np.array([0.5, 1, 2]))
     with pytest.raises(ValueError, match="all 3 labels are 'a'"):
-        data.learn_classes(np.array(["a", "a", "a"]))
+        learn_classes(np.array(["a", "a", "a"]))
     with pytest.raises(ValueError, match="row 3: the label 'c' is none of the classes: a, b"):
-        data.number_labels(np.array(["a", "b", "c", "c"]), ("a", "b"))
+        number_labels(np.array(["a", "b", "c", "c"]), ("a", "b"))
 
 
 # ---- digits ------------------------------------------------------------------------------------
 
 
 def test_digits_of_the_package():
-    X, y = data.load_digits()
+    X, y = load_digits()
     assert X.shape == (1797, 64)
     assert X.dtype == np.float32
     assert (X.min(), X.max()) == (0, 1)
@@ -267,6 +269,6 @@ def test_digits_of_the_package():
 
 def test_digits_equal_those_of_scikit_learn():
     theirs = pytest.importorskip("sklearn.datasets").load_digits()
-    X, y = data.load_digits()
+    X, y = load_digits()
     np.testing.assert_array_equal(X * 16, theirs.data)
     np.testing.assert_array_equal(y, theirs.target)

@@ -47,7 +47,7 @@ def examples():
             continue
         for test in doctest.DocTestFinder().find(importlib.import_module(name)):
             for example in test.examples:
-                if re.match(r"\w+Error: ", example.want):  # shown by its last line alone
+                if re.match(r"[\w.]+Error: ", example.want):  # shown by its last line alone
                     example.exc_msg = example.want
             if test.examples:
                 yield pytest.param(test, id=test.name)

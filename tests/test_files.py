@@ -12,8 +12,10 @@ import pytest
 import sigmax
 from c_library import ARCHIVE, ROOT, build
 from helpers import random_data, randomize, saved_bytes, what_it_holds
-from sigmax import archive, files
-from sigmax.preparation import Preparation
+from sigmax import files
+from sigmax._data.preparation import Preparation
+from sigmax._formats import archive
+from sigmax._model import model_file
 
 SIZES = (4, 3, 2)
 
@@ -86,7 +88,7 @@ def test_the_kind_of_the_classes_is_checked_on_both_ways(network, path, names, k
     assert not path.exists()
     arrays = {
         "format_version": np.int64(1),
-        **files.network_arrays(network),
+        **model_file.model_arrays(network._model),
         "class_kind": archive.as_text(kind),
     }
     archive.write(path, {**arrays, "class_names": archive.as_text(names)})
@@ -228,8 +230,8 @@ PREPARATIONS = {
 @pytest.mark.parametrize("kind", PREPARATIONS)
 def test_preparation_and_temperature(network, path, kind, temperature):
     values = PREPARATIONS[kind]
-    network._preparation = Preparation(**values) if values else None
-    network._temperature = temperature
+    network._model.preparation = Preparation(**values) if values else None
+    network._model.temperature = temperature
     network.save(path)
     loaded = sigmax.Network.load(path)
     assert what_it_holds(loaded) == what_it_holds(network)
@@ -309,9 +311,9 @@ def test_a_c_program_uses_a_model_file(predict_model, network, path, rng):
     found = np.frombuffer(done.stdout, network.dtype).reshape(50, 2)
     np.testing.assert_allclose(found, network.predict_proba(X), rtol=1e-5)
 
-    network._temperature = 2.0
+    network._model.temperature = 2.0
     network.save(path)
     assert b"temperature" in run_in_c(predict_model, path, X).stderr
-    network._preparation, network._temperature = Preparation(fill=[0, 0, 0, 0]), 1.0
+    network._model.preparation, network._model.temperature = Preparation(fill=[0, 0, 0, 0]), 1.0
     network.save(path)
     assert b"prepares its input" in run_in_c(predict_model, path, X).stderr

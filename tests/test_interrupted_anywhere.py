@@ -9,10 +9,13 @@ import pytest
 import sigmax
 
 PACKAGE = Path(sigmax.__file__).parent
-LOOP = {
-    str(PACKAGE / f"{name}.py")
-    for name in ("training", "epoch", "stopping", "schedules", "scoring", "sources", "checkpoints")
-}
+TRAINING = (
+    *("fit", "run", "epoch", "stopping", "schedules", "checkpoint_file", "resuming"),
+    "training_state",
+)
+LOOP = {str(PACKAGE / "_training" / f"{name}.py") for name in TRAINING}
+LOOP |= {str(PACKAGE / "_model" / "inference.py"), str(PACKAGE / "_data" / "sources.py")}
+assert all(map(os.path.exists, LOOP))
 SIZES = (4, 6, 3)
 
 pytestmark = pytest.mark.filterwarnings("ignore:training stalled")  # labels at random

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import sigmax
 from helpers import what_it_holds
-from sigmax import sources
+from sigmax._data import sources
 
 ROWS = 300
 
@@ -18,7 +18,8 @@ ROWS = 300
 # while a class of the standard library is made into a RuntimeError.
 SCRIPT = """
 import sys, numpy as np, sigmax
-from sigmax import archive, checkpoints
+from sigmax._formats import archive
+from sigmax._training import checkpoint_file, fit, resuming
 path, resume, out, optimizer = sys.argv[1:]
 rng = np.random.default_rng(3)
 X = rng.normal(size=(3000, 20)).astype(np.float32)

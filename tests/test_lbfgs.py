@@ -10,7 +10,7 @@ import sigmax
 from bad_input import refused
 from helpers import assert_close, random_data, reference_parameters
 from reference import one_hot
-from sigmax import lbfgs
+from sigmax._training import lbfgs
 
 optimize = pytest.importorskip("scipy.optimize")
 sparse = pytest.importorskip("scipy.sparse")

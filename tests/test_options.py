@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import sigmax
 from bad_input import refused
-from sigmax.options import OPTION_NAMES, PARTIAL_OPTIONS, FitKeywords, FitOptions
+from sigmax._training.options import OPTION_NAMES, PARTIAL_OPTIONS, FitKeywords, FitOptions
 
 NAN, INF = math.nan, math.inf
 

@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-import sigmax
 from checkpoint_files import (
     ROWS,
     SIZES,
@@ -13,7 +12,8 @@ from checkpoint_files import (
     write_plain,
 )
 from helpers import what_it_holds
-from sigmax import checkpoints
+from sigmax._training import resuming
+from sigmax._training.options import OPTION_NAMES
 
 
 @pytest.fixture
@@ -74,8 +74,8 @@ def test_one_other_number(plain, data, row):
 
 
 def test_of_a_large_x_some_rows_are_compared(path, data, monkeypatch):
-    monkeypatch.setattr(checkpoints, "_MARKED_WHOLE", 100)
-    monkeypatch.setattr(checkpoints, "_MARKED_ROWS", 3)
+    monkeypatch.setattr(resuming, "_MARKED_WHOLE", 100)
+    monkeypatch.setattr(resuming, "_MARKED_ROWS", 3)
     write_plain(path, data)
     X, y = data[0].copy(), data[1]
     X[-1, -1] += 0.1
@@ -145,7 +145,7 @@ def test_an_option_that_differs(plain, data, option):
 
 def test_every_option_is_either_refused_or_free():
     tested = {name for option in OTHER_OPTIONS for name in option}
-    assert tested | {"callbacks", "checkpoint", "progress"} == set(sigmax.options.OPTION_NAMES)
+    assert tested | {"callbacks", "checkpoint", "progress"} == set(OPTION_NAMES)
 
 
 def test_options_that_are_the_same_are_accepted(plain, data, capsys):

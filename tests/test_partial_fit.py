@@ -11,7 +11,7 @@ from bad_input import refused
 from helpers import TOLERANCE, assert_close, random_data, reference_parameters
 from reference import one_hot
 from reference_optimizers import new_state
-from sigmax.options import FitOptions
+from sigmax._training.options import FitOptions
 
 SIZES = (5, 7, 3)
 ROWS = 40
@@ -156,7 +156,7 @@ def test_other_numbers_do_not_begin_it_anew(network, data):
     for each, rate in ((first, 0.01), (second, 0.02)):
         each.partial_fit(X, y, optimizer="momentum", learning_rate=0.01)
         each.partial_fit(X, y, optimizer="momentum", learning_rate=rate)
-        assert each._kept.step == 8
+        assert each._model.optimizer_state.updates == 8
     assert (first.parameters != second.parameters).any()
 
 
@@ -213,11 +213,11 @@ def test_divergence_keeps_the_parameters_and_the_state(network, data):
     X, y = data
     huge = {"float32": 1e38, "float64": 1e308}[network.dtype.name]
     network.partial_fit(X, y, optimizer="momentum")
-    before, moments = network.parameters.copy(), network._kept.moments.copy()
+    before, moments = network.parameters.copy(), network._model.optimizer_state.values.copy()
     with pytest.raises(sigmax.DivergedError):
         network.partial_fit(X, y, optimizer="momentum", batch_size=ROWS, learning_rate=huge, l2=1e3)
     np.testing.assert_array_equal(network.parameters, before)
-    np.testing.assert_array_equal(network._kept.moments, moments)
-    assert network._kept.step == 4 and network.epochs_trained == 1
+    np.testing.assert_array_equal(network._model.optimizer_state.values, moments)
+    assert network._model.optimizer_state.updates == 4 and network.epochs_trained == 1
     network.partial_fit(X, y, optimizer="momentum")
     assert np.isfinite(network.parameters).all()

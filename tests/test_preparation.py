@@ -7,8 +7,11 @@ import pytest
 import sigmax
 from bad_input import refused
 from helpers import random_data, randomize
-from sigmax._examples import as_examples
-from sigmax.preparation import Preparation, fit_preparation
+from sigmax._boundary.layout import Layout
+from sigmax._data.column_statistics import fit_preparation
+from sigmax._data.examples import as_examples
+from sigmax._data.preparation import Preparation
+from sigmax._data.sources import KnownRows
 
 SIZES = (5, 4, 3)
 ROWS = 60
@@ -29,10 +32,9 @@ def data(rng, dtype):
 
 def fitted(X, *, weights=None, standardize=True, fill_missing=False, dtype=np.float64):
     width = np.shape(X)[1]
-    examples = as_examples(X, np.zeros(np.shape(X)[0], int), np.dtype(dtype), width, 2)
-    return fit_preparation(
-        examples.weighted(weights), standardize=standardize, fill_missing=fill_missing
-    )
+    examples = as_examples(X, np.zeros(np.shape(X)[0], int), Layout((width, 2), dtype))
+    rows = KnownRows(examples.weighted(weights))
+    return fit_preparation(rows, standardize=standardize, fill_missing=fill_missing)
 
 
 # ---- the statistics ------------------------------------------------------------------------------

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 import sigmax
 from helpers import what_it_holds
-from sigmax import checkpoints, epoch, training
+from sigmax._training import checkpoint_file as checkpoints
+from sigmax._training import epoch, run
 
 SIZES = (6, 7, 3)
 ROWS = 90
@@ -44,7 +45,7 @@ def interrupt(monkeypatch):
                     interrupter.left = None
                     raise KeyboardInterrupt
 
-    for module in (epoch, training):
+    for module in (epoch, run):
         monkeypatch.setattr(module, "Pace", Pace)
     return interrupter
 
@@ -182,7 +183,7 @@ def test_preparation(interrupt, path, data):
     X[3, 2] = X[70, 0] = np.nan
     whole, _ = check(interrupt, path, (X, y), {"standardize": True, "nan": "mean"})
     assert whole.preparation is not None
-    resumed = checkpoints.load(path).network.preparation
+    resumed = checkpoints.load(path).model.preparation
     for part in ("mean", "scale", "fill"):
         np.testing.assert_array_equal(
             getattr(resumed, part), getattr(whole.preparation, part), strict=True
@@ -256,7 +257,7 @@ def test_lbfgs_keeps_its_memory_between_checkpoints_by_default(path, data):
 
 
 def test_memmap(interrupt, path, data, tmp_path, monkeypatch):
-    from sigmax import sources
+    from sigmax._data import sources
 
     X, y = data
     mapped = np.memmap(tmp_path / "X.bin", np.float32, "w+", shape=X.shape)

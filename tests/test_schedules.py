@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 import sigmax
 from helpers import random_data
-from sigmax.options import FitOptions
-from sigmax.schedules import LearningRate
+from sigmax._training.options import FitOptions
+from sigmax._training.schedules import LearningRate
 
 SIZES = (4, 5, 3)
 

@@ -9,8 +9,11 @@ import pytest
 import sigmax
 from bad_input import refused
 from helpers import random_data, randomize
-from sigmax import _mapped, _rows, sources
-from sigmax._examples import as_examples
+from sigmax._boundary.layout import Layout
+from sigmax._data import mapped as _mapped
+from sigmax._data import rows as _rows
+from sigmax._data import sources
+from sigmax._data.examples import as_examples
 from sigmax._sigmax import ffi
 
 SIZES = (6, 5, 3)
@@ -63,8 +66,8 @@ def rows_of(source, order, batch_size, start=0):
 def test_pieces_are_whole_batches_in_order(rng, tmp_path, small_chunks, kind, batch_size, shuffled):
     X = rng.normal(0.0, 1.0, (ROWS, 6))
     given = X if kind == "memory" else mapped(X, tmp_path / "X.npy")
-    examples = as_examples(given, np.zeros(ROWS, int), np.dtype(float), 6, 3).prepared(None)
-    source = sources.make_source(examples)
+    examples = as_examples(given, np.zeros(ROWS, int), Layout((6, 3), float)).prepared(None)
+    source = sources.KnownRows(examples).source()
     assert source.n_rows == ROWS
     order = rng.permutation(ROWS).astype(np.uintp) if shuffled else None
     expected = X if order is None else X[order]
@@ -80,8 +83,8 @@ def test_pieces_are_whole_batches_in_order(rng, tmp_path, small_chunks, kind, ba
 
 def test_arrays_in_memory_are_not_copied(data, dtype):
     X, labels, _ = data
-    examples = as_examples(X, labels, np.dtype(dtype), 6, 3).prepared(None)
-    (piece,) = sources.make_source(examples).pieces(None, 10, 0)
+    examples = as_examples(X, labels, Layout((6, 3), dtype)).prepared(None)
+    (piece,) = sources.KnownRows(examples).source().pieces(None, 10, 0)
     assert int(ffi.cast("uintptr_t", piece.struct.X)) == X.ctypes.data
     assert int(ffi.cast("uintptr_t", piece.struct.labels)) == labels.ctypes.data
 

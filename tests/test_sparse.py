@@ -10,7 +10,7 @@ from bad_input import refused
 from helpers import randomize
 from hypothesis import given
 from hypothesis import strategies as st
-from sigmax._sparse import as_csr
+from sigmax._data.sparse import as_csr
 
 sparse = pytest.importorskip("scipy.sparse")
 

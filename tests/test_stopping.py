@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 import sigmax
 from helpers import random_data
-from sigmax.history import History
-from sigmax.options import FitOptions
-from sigmax.stopping import EarlyStopping
+from sigmax._training.history import History
+from sigmax._training.options import FitOptions
+from sigmax._training.stopping import EarlyStopping
 
 SIZES = (5, 8, 3)
 

@@ -11,8 +11,8 @@ from bad_input import refused
 from helpers import random_data, randomize
 from hypothesis import given
 from hypothesis import strategies as st
+from sigmax._data.sources import open_data
 from sigmax._sigmax import ffi
-from sigmax.sources import open_data
 
 SIZES = (6, 5, 3)
 ROWS = 53
@@ -67,7 +67,8 @@ def test_a_stream_gives_the_bits_of_the_array(network, data, division, batch_siz
 def test_an_interrupted_epoch_goes_on_after_the_rows_it_had(rng, division, batch_size):
     network = sigmax.Network(SIZES, dtype="float64", seed=0)
     X, y, _ = random_data(rng, ROWS, SIZES)
-    source = open_data(network, lambda: divided(DIVISIONS[division], X, y), None).prepared(None)
+    stream = open_data(network._model.layout, lambda: divided(DIVISIONS[division], X, y), None)
+    source = stream.prepared(None).source()
     assert source.n_rows is None
     for start in range(0, ROWS + 1, batch_size):
         seen = []

@@ -12,7 +12,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import sigmax
-from sigmax import checkpoints, cli, files
+from sigmax import cli, files
+from sigmax._training import checkpoint_file as checkpoints
 
 NAMES = ("daisy", "rose", "tulip")
 
@@ -156,7 +157,7 @@ def test_missing_values_without_the_option(flowers, capsys):
 
 
 def test_a_large_npy_file_is_mapped(flowers, monkeypatch):
-    from sigmax import data
+    from sigmax._formats import dataset as data
 
     X, y = flowers
     np.save("X.npy", X.astype(np.float32))
@@ -263,7 +264,7 @@ def test_ctrl_c_prints_the_command_that_goes_on(flowers):
         process.send_signal(signal.SIGINT)
         assert process.wait(600) == 130
         assert process.stderr.read().splitlines()[1] == command
-    assert checkpoints.load("my run.npz").state.step > state.step
+    assert checkpoints.load("my run.npz").state.updates > state.updates
 
     with start(*words) as process:
         assert process.wait(600) == 0, process.stderr.read()

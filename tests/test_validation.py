@@ -6,17 +6,17 @@ import sigmax
 from bad_input import refused
 from helpers import random_data
 from reference import one_hot
-from sigmax._examples import as_examples
-from sigmax.splitting import held_out
+from sigmax._boundary.layout import Layout
+from sigmax._data.examples import as_examples
+from sigmax._data.splitting import held_out
 
 SIZES = (4, 5, 3)
 
 
 def examples(labels, n_classes=3):
     labels = np.asarray(labels)
-    return as_examples(
-        np.zeros((len(labels), 1), np.float32), labels, np.dtype(np.float32), 1, n_classes
-    )
+    layout = Layout((1, n_classes), np.float32)
+    return as_examples(np.zeros((len(labels), 1), np.float32), labels, layout)
 
 
 def counts(labels, rows):

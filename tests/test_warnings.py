@@ -5,7 +5,7 @@ import warnings
 import numpy as np
 import pytest
 import sigmax
-from sigmax.data import load_digits
+from sigmax._command.digits import load_digits
 
 ARCHITECTURES = [[64, 10], [64, 30, 10], [64, 100, 10], [64, 30, 30, 10]]
 

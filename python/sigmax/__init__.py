@@ -10,16 +10,16 @@ Examples
 
 from typing import TYPE_CHECKING, Any
 
-from sigmax._errors import DivergedError, FileFormatError, SigmaxError, TrainingWarning
-from sigmax._instruction_sets import instruction_sets
-from sigmax.calibration import Calibration
-from sigmax.config import (
-    get_num_threads,
-    num_threads,
-    set_num_threads,
-    show_config,
-)
-from sigmax.functions import (
+from sigmax._boundary.build import instruction_sets, version, warn_if_stale
+from sigmax._boundary.threadpoolctl import register_if_loaded, register_threadpoolctl
+from sigmax._boundary.threads import get_num_threads, num_threads, set_num_threads
+from sigmax._data.preparation import Preparation
+from sigmax._model.calibration import Calibration
+from sigmax._model.gradient import Backprop
+from sigmax._training.history import History
+from sigmax._training.options import FitOptions
+from sigmax.config import show_config
+from sigmax.equations import (
     cross_entropy,
     output_delta,
     sigmoid,
@@ -27,11 +27,8 @@ from sigmax.functions import (
     softmax,
     softmax_jacobian,
 )
-from sigmax.gradient import Backprop
-from sigmax.history import History
+from sigmax.errors import DivergedError, FileFormatError, OptionError, SigmaxError, TrainingWarning
 from sigmax.network import Network
-from sigmax.options import FitOptions
-from sigmax.preparation import Preparation
 
 if TYPE_CHECKING:
     from sigmax.classifier import SigmaxClassifier as SigmaxClassifier
@@ -44,6 +41,7 @@ __all__ = [
     "FitOptions",
     "History",
     "Network",
+    "OptionError",
     "Preparation",
     "SigmaxError",
     "TrainingWarning",
@@ -52,6 +50,7 @@ __all__ = [
     "instruction_sets",
     "num_threads",
     "output_delta",
+    "register_threadpoolctl",
     "set_num_threads",
     "show_config",
     "sigmoid",
@@ -68,8 +67,6 @@ def __dir__() -> list[str]:
 def __getattr__(name: str) -> Any:
     # the version stands in pyproject.toml alone, and looking it up takes longer than the import
     if name == "__version__":
-        from sigmax.config import version
-
         return version()
     # not in __all__, since it imports scikit-learn, which need not be there
     if name == "SigmaxClassifier":
@@ -77,3 +74,9 @@ def __getattr__(name: str) -> Any:
 
         return SigmaxClassifier
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+# What an import does beyond defining: it warns of a stale build, and registers the worker pool
+# where threadpoolctl is loaded.
+warn_if_stale()
+register_if_loaded()

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
-from sigmax import diagnosis
-from sigmax._errors import DivergedError
+from sigmax._data.weighting import as_weights
 from sigmax._estimator import parameters
 from sigmax._estimator.convergence import Convergence
 from sigmax._estimator.fitted import FittedClassifier
@@ -21,13 +20,14 @@ from sigmax._estimator.scikit_learn import (
     check_examples,
     random_state,
 )
+from sigmax._model.inference import score
+from sigmax._training.fit import fit
+from sigmax.errors import DivergedError, OptionError
 from sigmax.network import Network
-from sigmax.scoring import score
-from sigmax.weighting import as_weights
 
 if TYPE_CHECKING:
-    from sigmax._arrays import Array
-    from sigmax.history import History
+    from sigmax._boundary.arrays import Array
+    from sigmax._training.history import History
 
 _DTYPES = (np.float64, np.float32)  # float32 stays, all else becomes the first
 _LARGEST_SEED = 2**63 - 1
@@ -280,7 +280,8 @@ class SigmaxClassifier(FittedClassifier):
         TrainingWarning
             When nothing was learnt, or X is too large for sigmoids, with what to change.
         """
-        parameters.check(self)
+        params = self.get_params(deep=False)
+        parameters.check(params)
         goes_on = self.warm_start and hasattr(self, "network_")
         dtype = self.network_.dtype if goes_on else _DTYPES
         X, y, columns = check_examples(
@@ -291,33 +292,42 @@ class SigmaxClassifier(FittedClassifier):
         weights = parameters.weights(self.class_weight, sample_weight, classes, labels)
         generator = random_state(self.random_state)
         network = self._as_network(goes_on, X, classes, generator)
-        given: dict[str, Any] = {}
+        validation: dict[str, Any] = {}
         mean_weight = 1.0 if weights is None else weights.mean()
         holds_out = self.early_stopping and self.solver != "lbfgs"
         if holds_out:
             rows, held_out = divide(labels, self.validation_fraction, generator)
-            given = {"X_val": X[held_out], "y_val": labels[held_out]}
+            validation = {"X_val": X[held_out], "y_val": labels[held_out]}
             X, labels = X[rows], labels[rows]
             if weights is not None:
                 weights = as_weights(weights[rows], len(rows), "sample_weight of the training rows")
                 mean_weight = weights.mean()
             if sample_weight is not None:
                 of_all = np.broadcast_to(np.asarray(sample_weight), len(rows) + len(held_out))
-                given["sample_weight_val"] = of_all[held_out]
-        options = parameters.fit_options(self, len(labels), mean_weight)
+                validation["sample_weight_val"] = of_all[held_out]
+        options = parameters.fit_options(params, len(labels), mean_weight)
         if "batch_size" in options and self.batch_size not in ("auto", options["batch_size"]):
             warnings.warn(
                 f"batch_size is {self.batch_size}; there are only {len(labels)} training rows",
                 stacklevel=2,
             )
         watch = self._watch(goes_on, holds_out)
-        watch.begin(parameters.rules(self, options, len(labels)))
-        given |= options
+        watch.begin(parameters.rules(params, options, len(labels)))
         if self.solver == "sgd" and self.learning_rate != "constant":
-            del given["learning_rate"]
-            given["schedule"] = watch.schedule
-        given["callbacks"] = (watch, *self.callbacks)
-        history = self._train(network.fit, X, labels, sample_weight=weights, **given)
+            del options["learning_rate"]
+            options["schedule"] = watch.schedule
+        options["callbacks"] = (watch, *self.callbacks)
+        history = self._train(
+            fit,
+            network._model,
+            X,
+            labels,
+            options,
+            owner=network,
+            sample_weight=weights,
+            words=parameters.WORDS,
+            **validation,
+        )
         if history is not None and history.stopped in (None, "max_evaluations"):
             limit = "max_fun" if history.stopped else "max_iter"
             warnings.warn(
@@ -329,8 +339,9 @@ class SigmaxClassifier(FittedClassifier):
             )
         if self.solver == "lbfgs":
             relative = None if weights is None else weights / mean_weight
-            examples = network._examples(X, labels).weighted(relative)
-            watch.end(network, score(network, examples)[0])
+            model = network._model
+            examples = model.prepared_examples(X, labels).weighted(relative)
+            watch.end(network, score(model, examples)[0])
         if holds_out and watch.best_parameters is not None:
             network.parameters[:] = watch.best_parameters
         return self._keep(network, classes, columns, watch)
@@ -357,8 +368,11 @@ class SigmaxClassifier(FittedClassifier):
             As `fit`; and when early_stopping, class_weight="balanced", standardize or a schedule is
             asked for, which one call knows too little for.
         """
-        parameters.check(self, partial=True)
+        params = self.get_params(deep=False)
+        parameters.check(params)
         first = not hasattr(self, "network_")
+        prepared = not first and self.network_.preparation is not None
+        parameters.check_partial(params, prepared=prepared)
         if first:
             known = first_classes(classes)
         else:
@@ -369,9 +383,9 @@ class SigmaxClassifier(FittedClassifier):
         labels = indices(y, known)
         weights = parameters.weights(self.class_weight, sample_weight, known, labels)
         network = self._as_network(not first, X, known, random_state(self.random_state))
-        options = parameters.fit_options(self, len(labels), 1.0)
+        options = parameters.fit_options(params, len(labels), 1.0)
         watch = self._watch(not first, False)
-        watch.begin(parameters.rules(self, options, len(labels)), keep_rate=True)
+        watch.begin(parameters.rules(params, options, len(labels)), keep_rate=True)
         options["learning_rate"] = watch.rate
         given = parameters.of_one_epoch(options)
         history = self._train(network.partial_fit, X, labels, sample_weight=weights, **given)
@@ -401,11 +415,10 @@ class SigmaxClassifier(FittedClassifier):
     def _train(self, train: Callable[..., History], *arrays: Any, **options: Any) -> History | None:
         """Call train, and take Ctrl-C for the end of it, as MLPClassifier does; None then."""
         try:
-            with diagnosis.in_words_of(parameters.NAMES_OF_OPTIONS):
-                return train(*arrays, **options)
+            return train(*arrays, **options)
         except KeyboardInterrupt:
             warnings.warn("training was interrupted; what was trained is kept", stacklevel=3)
-        except DivergedError as error:
-            advice = diagnosis.renamed(error.advice, parameters.NAMES_OF_OPTIONS)
-            raise DivergedError(error.epoch, error.batch, advice) from None
+        except (OptionError, DivergedError) as error:
+            error.words = parameters.WORDS
+            raise
         return None

@@ -9,17 +9,16 @@ from __future__ import annotations
 import contextlib
 import io
 import os
-import re
 import sys
 import warnings
 from collections.abc import Sequence
 from typing import TextIO
 
-from sigmax._command.arguments import flag, parser
+from sigmax._command.arguments import parser
 from sigmax._command.shared import UserError
 from sigmax._command.train import Interrupted
-from sigmax._errors import FileFormatError, TrainingWarning
-from sigmax.options import OPTION_NAMES
+from sigmax._command.words import FLAGS
+from sigmax.errors import TrainingWarning, Worded
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -45,7 +44,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         sys.stdout.reconfigure(errors="backslashreplace")
     try:
         if arguments[:1] == ["bench"]:
-            from . import bench
+            from sigmax._command import bench
 
             code = bench.main(arguments[1:])
         else:
@@ -97,23 +96,13 @@ def _one_line(error: BaseException) -> str:
     if isinstance(error, OSError) and error.strerror:
         name = "cannot write" if error.filename is None else os.fsdecode(error.filename)
         return f"{name}: {error.strerror}"
-    text = " ".join(str(error).split())
-    return text if isinstance(error, UserError | FileFormatError) else _with_flags(text)
+    return _text(error)
 
 
-def _with_flags(text: str) -> str:
-    """Write options as they are given here: learning_rate is --learning-rate.
-
-    Those of one word may be words of the sentence, and change only where a value follows. A part of
-    a path is no option.
-    """
-    names = "|".join(OPTION_NAMES)
-    text = re.sub(rf"\b({names})=True\b", lambda m: flag(m[1]), text)
-    text = re.sub(rf"\b({names})='?([\w.]+)'?", lambda m: f"{flag(m[1])} {m[2]}", text)
-    text = re.sub(rf"(?<![\w-])({names})(?= is [-'\d\[{{]| is \w+[,;])", lambda m: flag(m[1]), text)
-    odd_names = "|".join(name for name in OPTION_NAMES if not name.isalpha())
-    text = re.sub(rf"(?<![\w/\\-])({odd_names})\b(?!\.?[\w/\\-])", lambda m: flag(m[1]), text)
-    return re.sub(r"(--[\w-]+) is None\b", r"\1 is not given", text)
+def _text(message: object) -> str:
+    """Return a message in one line, with the options of training as flags."""
+    text = message.in_words(FLAGS) if isinstance(message, Worded) else str(message)
+    return " ".join(text.split())
 
 
 def _show_warning(
@@ -125,7 +114,4 @@ def _show_warning(
     line: str | None = None,
 ) -> None:
     """Print a warning as one line, of training with its options as flags."""
-    text = " ".join(str(message).split())
-    if issubclass(category, TrainingWarning):
-        text = _with_flags(text)
-    print(f"sigmax: warning: {text}", file=sys.stderr)
+    print(f"sigmax: warning: {_text(message)}", file=sys.stderr)

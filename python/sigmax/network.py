@@ -1,46 +1,31 @@
-"""The network: parameters in NumPy's memory, equations in C."""
+"""The network: the face of a `Model`, with one call per method."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any, Self, TypeAlias, cast
+from typing import TYPE_CHECKING, Any, Self, TypeAlias, Unpack
 
 import numpy as np
 
-from sigmax import _network_state, calibration, gradient, prediction
-from sigmax._arrays import (
-    FLOAT32,
-    FLOAT64,
-    INT64,
-    Array,
-    as_integer,
-    direct,
-    pointer,
-)
-from sigmax._errors import check
-from sigmax._examples import Examples, as_examples
-from sigmax._guard import Guard, undisturbed
-from sigmax._layout import Layout, Views
-from sigmax._rows import call_rows
-from sigmax._sigmax import ffi, lib
-from sigmax.preparation import Preparation
-from sigmax.scoring import score
-from sigmax.trainable import Trainable
+from sigmax._boundary.arrays import FLOAT32, FLOAT64, Array
+from sigmax._boundary.layout import Views
+from sigmax._boundary.lazily import imports
+from sigmax._data.preparation import Preparation
+from sigmax._model import calibration, gradient, inference
+from sigmax._model.model import Model
+from sigmax._training.history import History
+from sigmax._training.options import OPTION_NAMES, PARTIAL_OPTIONS, FitKeywords, with_options
 
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-    from sigmax._sparse import SparseLike
+    from sigmax._data.sparse import SparseLike
 
     RowsLike: TypeAlias = npt.ArrayLike | SparseLike
 
-_INITS = {"lecun": lib.SIGMAX_LECUN, "glorot": lib.SIGMAX_GLOROT, "large": lib.SIGMAX_LARGE}
-_OK = lib.SIGMAX_OK
-_MAX_SEED = 2**64 - 1
 
-
-class Network(Trainable):
+class Network:
     """A fully connected network: sigmoid hidden layers, softmax output, cross-entropy cost.
 
     Forward: z_l = a_{l-1} W_l^T + b_l, a_l = sigmoid(z_l) in hidden layers, a_L = softmax(z_L).
@@ -91,96 +76,80 @@ class Network(Trainable):
         seed: int | None = None,
         init: str = "lecun",
     ) -> None:
-        if not isinstance(init, str) or init not in _INITS:
-            raise ValueError(f"init is {init!r}; expected one of {', '.join(map(repr, _INITS))}")
         if seed is None:
             import secrets  # only here: it takes a few milliseconds
 
             seed = secrets.randbits(64)
-        self._describe(sizes, dtype, seed, 0)
-        self._allocate()
-        check(lib.sigmax_initialize(self._handle, self._pointer, _INITS[init], self._seed))
+        self._model = Model.initialized(sizes, dtype, seed, init)
 
-    def _describe(self, sizes: object, dtype: object, seed: object, epochs_trained: object) -> None:
-        """Check and set all but the parameters."""
-        self._layout = Layout(sizes, dtype)
-        self._seed = as_integer(seed, "seed", 0, _MAX_SEED)
-        self._epochs_trained = as_integer(epochs_trained, "epochs_trained", 0, _MAX_SEED)
-
-    def _allocate(self) -> None:
-        """Make the parameters, uninitialised, and keep at hand what every call needs."""
-        self._arena = self._layout.new_arena()
-        self._weights, self._biases = self._layout.layers(self._arena)
-        self._pointer = pointer(self._arena)
-        self._handle, self._dtype = self._layout.handle, self._layout.dtype
-        self._n_in, self._n_out = self._layout.sizes[0], self._layout.sizes[-1]
-        self._call_rows = call_rows(self._layout)
-        self._preparation: Preparation | None = None
-        self._temperature = 1.0
-        self._guard = Guard()
-        self._forget()
+    @classmethod
+    def _of(cls, model: Model) -> Self:
+        """Return the face of a model."""
+        network = cls.__new__(cls)
+        network._model = model
+        return network
 
     # ---- description -----------------------------------------------------------------------------
 
     @property
     def sizes(self) -> tuple[int, ...]:
         """(n_0, ..., n_L): the number of inputs, of hidden neurons per layer, of classes."""
-        return self._layout.sizes
+        return self._model.layout.sizes
 
     @property
     def dtype(self) -> np.dtype[Any]:
         """float32 or float64, of parameters and results."""
-        return self._layout.dtype
+        return self._model.layout.dtype
 
     @property
     def n_parameters(self) -> int:
         """The number of weights and biases."""
-        return self._layout.n_parameters
+        return self._model.layout.n_parameters
 
     @property
     def instruction_set(self) -> str:
         """What this network computes with, one of `sigmax.instruction_sets()`."""
-        return ffi.string(lib.sigmax_instruction_set(self._handle)).decode()
+        return self._model.layout.instruction_set
 
     @property
     def seed(self) -> int:
         """The seed of initial weights and shuffles; drawn when it was not given."""
-        return self._seed
+        return self._model.seed
 
     @property
     def epochs_trained(self) -> int:
         """Epochs completed by `fit` so far; with the seed, it determines the next shuffle."""
-        return self._epochs_trained
+        return self._model.epochs_trained
 
     @property
     def preparation(self) -> Preparation | None:
         """What is done to every X beforehand; `fit` sets it when asked to, and keeps it."""
-        return self._preparation
+        return self._model.preparation
 
     @property
     def temperature(self) -> float:
         """T in softmax(z_L / T) of `predict_proba`; 1 until `calibrate`, and after each `fit`."""
-        return self._temperature
+        return self._model.temperature
 
     @property
     def parameters(self) -> Array:
         """All weights, then all biases: a flat writable view of (n_parameters,)."""
-        return self._arena[:]
+        return self._model.arena[:]
 
     @property
     def weights(self) -> Views:
         """Writable views; weights[l] is W_{l+1} (n_{l+1}, n_l), w_jk goes from neuron k to j."""
-        return self._weights
+        return self._model.weights
 
     @property
     def biases(self) -> Views:
         """Writable views; biases[l] is b_{l+1} (n_{l+1},)."""
-        return self._biases
+        return self._model.biases
 
     def __repr__(self) -> str:
         """Give the call that makes such a network, untrained."""
         name, sizes = type(self).__name__, list(self.sizes)
-        return f"{name}({sizes}, dtype='{self._dtype}', seed={self._seed})"
+        return f"{name}({sizes}, dtype='{self.dtype}', seed={self.seed})"
 
     # ---- use -------------------------------------------------------------------------------------
 
@@ -201,22 +170,7 @@ class Network(Trainable):
         >>> network.predict_proba(X).sum(axis=1)
         array([1., 1., 1., 1.], dtype=float32)
         """
-        version = self._guard.version
-        data = direct(X, self._dtype, self._n_in) if self._preparation is None else None
-        if data is None:
-            return prediction.probabilities(self, X)
-        n = len(cast(Array, X))
-        if n > self._call_rows:  # in several calls of C, as Ctrl-C waits for each
-            return prediction.probabilities(self, X)
-        probabilities: Array = np.empty((n, self._n_out), self._dtype)
-        status = lib.sigmax_predict_proba(
-            self._handle, self._pointer, self._temperature, data, n, pointer(probabilities)
-        )
-        if version is None or self._guard.version is not version:  # trained by another thread
-            return self.copy().predict_proba(X)
-        if status != _OK:
-            prediction.refuse(self, status, cast(Array, X))
-        return probabilities
+        return self._model.read(inference.probabilities, X)
 
     def predict(self, X: RowsLike) -> npt.NDArray[np.int64]:
         """Return the class of each row (n,): the index of its first largest probability.
@@ -228,22 +182,7 @@ class Network(Trainable):
         >>> network.predict(X)
         array([0, 1, 1, 0])
         """
-        version = self._guard.version
-        data = direct(X, self._dtype, self._n_in) if self._preparation is None else None
-        if data is None:
-            return prediction.labels(self, X)
-        n = len(cast(Array, X))
-        if n > self._call_rows:
-            return prediction.labels(self, X)
-        labels = np.empty(n, INT64)
-        status = lib.sigmax_predict(
-            self._handle, self._pointer, data, n, pointer("int64_t[]", labels)
-        )
-        if version is None or self._guard.version is not version:
-            return self.copy().predict(X)
-        if status != _OK:
-            prediction.refuse(self, status, cast(Array, X))
-        return labels
+        return self._model.read(inference.labels, X)
 
     def activations(self, X: RowsLike) -> list[Array]:
         """Return [a_0, ..., a_L] with a_l (n, n_l); a_0 is X itself where no copy was needed.
@@ -257,7 +196,7 @@ class Network(Trainable):
         >>> [a.shape for a in sigmax.Network([784, 30, 10]).activations(np.zeros((5, 784)))]
         [(5, 784), (5, 30), (5, 10)]
         """
-        return undisturbed(self, lambda network: prediction.activations(network, X))
+        return self._model.read(inference.activations, X)
 
     def cost(self, X: RowsLike, y: npt.ArrayLike) -> float:
         """Return C = -(1/n) sum_x sum_i y_i ln a_i in nats, computed from z_L; l2 is not in it.
@@ -275,7 +214,7 @@ class Network(Trainable):
         >>> sigmax.Network([2, 2], seed=0).cost([[0, 0]], [1])
         0.6931471805599453
         """
-        return undisturbed(self, lambda network: network._score(X, y, network._temperature)[0])
+        return self._model.read(inference.score_of, X, y, calibrated=True)[0]
 
     def accuracy(self, X: RowsLike, y: npt.ArrayLike) -> float:
         """Return the share of rows whose predicted class is that of y, from 0 to 1.
@@ -287,7 +226,7 @@ class Network(Trainable):
         >>> network.accuracy(X, network.predict(X))
         1.0
         """
-        return undisturbed(self, lambda network: network._score(X, y)[1])
+        return self._model.read(inference.score_of, X, y, calibrated=False)[1]
 
     def backprop(self, X: RowsLike, y: npt.ArrayLike) -> gradient.Backprop:
         """Return cost, errors and gradient of one batch, by the four equations of backpropagation.
@@ -301,8 +240,8 @@ class Network(Trainable):
         >>> result = network.backprop(X, y)
         >>> network.weights[0] -= 0.5 * result.nabla_w[0]
         """
-        return undisturbed(
-            self, lambda network: gradient.backprop(network, network._examples(X, y).dense())
+        return self._model.read(
+            lambda model: gradient.backprop(model, model.prepared_examples(X, y).dense())
         )
 
     def gradient_check(self, X: RowsLike, y: npt.ArrayLike) -> float:
@@ -320,23 +259,205 @@ class Network(Trainable):
         >>> sigmax.Network([3, 4, 2], seed=0).gradient_check([[0.1, 0.2, 0.3]], [1]) < 1e-7
         True
         """
-        twin = self._twin(FLOAT64)
-        return gradient.relative_error(twin, twin._examples(X, y).dense())
-
-    def _score(self, X: object, y: object, temperature: float = 1.0) -> tuple[float, float]:
-        """Return cost and accuracy."""
-        examples = self._open(X, y).prepared(self._preparation, at_once=False)
-        return score(self, examples, temperature)
-
-    def _open(self, X: object, y: object, names: tuple[str, str] = ("X", "y")) -> Examples:
-        """Return the examples, of the right shapes; X is neither prepared nor looked at yet."""
-        return as_examples(X, y, self._dtype, self._n_in, self._n_out, names)
-
-    def _examples(self, X: object, y: object, names: tuple[str, str] = ("X", "y")) -> Examples:
-        """Return the examples as C takes them, at once where they are in memory."""
-        return self._open(X, y, names).prepared(self._preparation)
+        twin = self._model.copy(FLOAT64)
+        return gradient.relative_error(twin, twin.prepared_examples(X, y).dense())
 
     # ---- training --------------------------------------------------------------------------------
+
+    @with_options(OPTION_NAMES)
+    def fit(
+        self,
+        X: Any,
+        y: Any = None,
+        *,
+        X_val: Any = None,
+        y_val: Any = None,
+        sample_weight: npt.ArrayLike | None = None,
+        sample_weight_val: npt.ArrayLike | None = None,
+        resume: str | os.PathLike[str] | None = None,
+        **options: Unpack[FitKeywords],
+    ) -> History:
+        """Train the network; by default by mini-batch gradient descent.
+
+        Minimised is C + (l2/2) sum w^2 + l1 sum |w|, the sums over weights, not biases. A second
+        call goes on from the present parameters and shuffles, with an optimiser that begins anew.
+        Whatever it raises, Ctrl-C included, the network keeps what was trained and stays usable.
+        One seed gives the same parameters to the bit, whatever the number of threads, with one
+        build on one instruction set. Other threads may use the network meanwhile: what they get
+        belongs to the parameters between two updates, never to some of both. What is written to
+        `parameters`, `weights` and `biases` by hand is not guarded in this way.
+
+        Parameters
+        ----------
+        X, y : array_like
+            Examples and targets, see `Network`. X may also be a SciPy sparse matrix, a
+            `numpy.memmap`, or, without y, a callable that returns an iterator over blocks (X, y)
+            for each epoch. A file larger than memory is read much faster in
+            its own order, with shuffle=False.
+        X_val, y_val : array_like, optional
+            Examples to report cost and accuracy on after each epoch; both or neither.
+        sample_weight, sample_weight_val : array_like (n,), optional
+            How much each row counts, finite and >= 0; only ratios matter. A batch of m rows uses
+            sum s dC_x/dw / (m mean(s)), the mean being over all rows of the training.
+        resume : path, optional
+            A checkpoint to go on from, up to its number of epochs and with its options: pass the
+            data again and the options that are functions, others need not be given. Other data are
+            refused; of an X beyond 1 GiB some rows are compared, of a stream none. The network
+            takes over all that is in the checkpoint, which goes on being written unless
+            `checkpoint` names another file.
+        epochs : int
+            Passes over the data, >= 0.
+        batch_size : int
+            Rows per update, >= 1; more than there are means all. A short last batch is kept, with
+            the mean over its own rows.
+        learning_rate : float or None
+            Finite and > 0; None stands for 0.5 (sgd), 0.1 (momentum, nesterov) or 0.001 (rmsprop,
+            adam, adamw).
+        optimizer : {"sgd", "momentum", "nesterov", "rmsprop", "adam", "adamw", "lbfgs"}
+            The formulas are PyTorch's, see csrc/sigmax_api.h. "lbfgs" is SciPy's L-BFGS-B over all
+            rows at once: an epoch is one of its iterations (Byrd, Lu, Nocedal & Zhu 1995).
+        momentum, beta1, beta2, rho, epsilon : float
+            Of the optimisers: 0.9, 0.9, 0.999, 0.99 and 1e-8.
+        gtol, max_evaluations : float, int or None
+            Of lbfgs: it ends where no entry of the gradient is larger than gtol, or after so many
+            evaluations of the cost, counted anew after each checkpoint.
+        weight_decay : float or None
+            Of adamw; None stands for 0.01.
+        l2, l1 : float
+            Penalties on weights, >= 0.
+        clip_norm : float or None
+            The largest norm of a batch's gradient, penalties not counted; a longer one is scaled
+            down.
+        dropout : float
+            The share of hidden neurons left out of each update, from 0 to below 1; those that stay
+            are scaled up by 1/(1 - dropout) (Srivastava et al. 2014). None at prediction.
+        label_smoothing : float
+            e in y (1 - e) + e/n_L, from 0 to below 1 (Szegedy et al. 2016).
+        shuffle : bool
+            Take the rows in a new random order in each epoch, or in the order of X. A callable
+            gives its rows in its own order.
+        class_weight : "balanced", dict, sequence or None
+            Weights of classes, times those of rows. "balanced" is n/(k count); a dict gives 1 to
+            labels that it lacks.
+        validation_fraction : float
+            Instead of X_val, hold out this share of each class, drawn by the network's seed alone.
+        early_stopping : {"cost", "accuracy"} or None
+            Stop when this has not become better on the validation data by more than `min_delta`
+            for `patience` epochs. The network gets back the parameters of its best epoch, also
+            when training ends otherwise.
+        patience, min_delta : int, float
+            Of early stopping: >= 1 and >= 0.
+        schedule : {"constant", "step", "exponential", "cosine", "plateau"} or callable
+            The learning rate over the epochs, or a function of the epoch, from 0, that gives it;
+            see `sigmax._training.schedules` for the formulas.
+        schedule_factor, schedule_epochs, warmup_epochs, min_learning_rate
+            Of the schedule, as there.
+        standardize : bool
+            Give the model a preparation that brings each column of X to mean 0 and deviation 1
+            (see `sigmax.Preparation`). It is kept with the model and applied in every call. A
+            network that has one keeps it; one that was trained without gets none.
+        nan : {"error", "mean"}
+            What to do with NaN in X: refuse it, or fill in the mean of its column in the training
+            data, now and at prediction.
+        callbacks : sequence
+            Callables of (network, epoch, history), or objects with `on_epoch_end` of the same,
+            called after each epoch, counted from 0. One that returns True ends the training; what
+            it raises is passed on.
+        checkpoint : path, optional
+            Where to write a checkpoint after every `checkpoint_every` epochs, at the end, and on
+            Ctrl-C (of lbfgs not then: it goes on from the one before).
+        checkpoint_every : int or None
+            Epochs between checkpoints, >= 1; None stands for 1, and for 10 with lbfgs, whose
+            memory of the last steps begins anew at each.
+        progress : bool
+            Draw a progress bar.
+
+        Returns
+        -------
+        History
+            Cost, accuracy, learning rate and seconds of each epoch.
+
+        Raises
+        ------
+        TypeError, ValueError
+            When an option or an array is not as described, or a parameter is not finite.
+        DivergedError
+            When a batch makes the cost or a parameter infinite or NaN. The parameters from before
+            that batch are kept.
+        RuntimeError
+            When another thread is training this network.
+        ImportError
+            When an optional package that was asked for is missing; it names the extra.
+
+        Warns
+        -----
+        TrainingWarning
+            When training gets nowhere, with what to change.
+
+        Examples
+        --------
+        >>> history = network.fit(X, y, optimizer="adam", validation_fraction=0.1,
+        ...                       early_stopping="accuracy", standardize=True)
+        >>> history.val_accuracy[history.best_epoch]
+        0.97
+        """
+        with imports:
+            from sigmax._training.fit import fit  # here: a fifth of the time of `import sigmax`
+
+        return fit(
+            self._model,
+            X,
+            y,
+            options,
+            owner=self,
+            X_val=X_val,
+            y_val=y_val,
+            sample_weight=sample_weight,
+            sample_weight_val=sample_weight_val,
+            resume=resume,
+        )
+
+    @with_options(PARTIAL_OPTIONS)
+    def partial_fit(
+        self,
+        X: Any,
+        y: Any,
+        *,
+        sample_weight: npt.ArrayLike | None = None,
+        **options: Unpack[FitKeywords],
+    ) -> History:
+        """Train on these rows once, as a part of a training that the caller divides.
+
+        The optimiser's state goes on from call to call; it begins anew in a `fit`, with another
+        optimizer, and in a copy or a file of the network, which do not hold it. One call is one
+        epoch of `epochs_trained`.
+
+        Parameters
+        ----------
+        X, y : array_like
+            Examples and targets, see `Network`; X may be a SciPy sparse matrix.
+        sample_weight : array_like (n,), optional
+            How much each row counts, finite and >= 0. Used as it is, since the rows of all calls
+            are not known together: weights around 1 leave the learning rate its meaning.
+        **options
+            As those of `fit`.
+
+        Returns
+        -------
+        History
+            Of the one epoch.
+
+        Raises what `fit` raises.
+
+        Examples
+        --------
+        >>> for X, y in chunks:
+        ...     history = network.partial_fit(X, y, optimizer="adam")
+        """
+        with imports:
+            from sigmax._training.partial_fit import partial_fit
+
+        return partial_fit(self._model, X, y, options, sample_weight=sample_weight)
 
     def calibrate(self, X_val: RowsLike, y_val: npt.ArrayLike) -> calibration.Calibration:
         """Fit the temperature of `predict_proba` on data that was held out from training.
@@ -361,9 +482,11 @@ class Network(Trainable):
         >>> network.calibrate(X_val, y_val)
         Calibration(temperature=1.62, ece_before=0.043, ece_after=0.011, cost_before=0.31, ...)
         """
-        with self._guard.claim():  # a training would set the temperature back meanwhile
-            found = calibration.calibrate(self, self._examples(X_val, y_val, ("X_val", "y_val")))
-            self._guard.write(setattr, self, "_temperature", found.temperature)
+        model = self._model
+        with model.guard.claim():  # a training would set the temperature back meanwhile
+            examples = model.prepared_examples(X_val, y_val, ("X_val", "y_val"))
+            found = calibration.calibrate(model, examples)
+            model.guard.write(setattr, model, "temperature", found.temperature)
         return found
 
     # ---- copies ----------------------------------------------------------------------------------
@@ -375,9 +498,10 @@ class Network(Trainable):
         --------
         >>> network.save("digits.npz")
         """
-        from sigmax import files
+        with imports:
+            from sigmax._model import model_file
 
-        files.save(path, self)
+        model_file.save(path, self._model)
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Self:
@@ -387,9 +511,10 @@ class Network(Trainable):
         --------
         >>> network = sigmax.Network.load("digits.npz")
         """
-        from sigmax import files
+        with imports:
+            from sigmax._model import model_file
 
-        return cast(Self, files.load(path, cls).network)
+        return cls._of(model_file.load(path).model)
 
     def copy(self) -> Self:
         """Return an independent network with the same parameters, seed and epochs trained.
@@ -398,7 +523,7 @@ class Network(Trainable):
         --------
         >>> before = network.copy()
         """
-        return self._twin(self._dtype)
+        return self._of(self._model.copy())
 
     def __copy__(self) -> Self:
         """Copy, parameters included: networks never share them."""
@@ -410,22 +535,8 @@ class Network(Trainable):
 
     def __getstate__(self) -> dict[str, object]:
         """Give what a copy in another process needs."""
-        return _network_state.of(self)
+        return self._model.to_dict()
 
     def __setstate__(self, state: object) -> None:
         """Take what `__getstate__` gave, after checking all of it."""
-        _network_state.restore(self, state)
-
-    def _twin(self, dtype: np.dtype[Any]) -> Self:
-        """Copy in another precision."""
-        twin = type(self).__new__(type(self))
-        twin._describe(self.sizes, dtype, self._seed, self._epochs_trained)
-        twin._allocate()
-
-        def take() -> None:
-            twin._arena[:] = self._arena
-            twin._preparation, twin._temperature = self._preparation, self._temperature
-            twin._epochs_trained = self._epochs_trained
-
-        self._guard.read(take)
-        return twin
+        self._model = Model.from_dict(state)

@@ -11,7 +11,7 @@ import sigmax
 from helpers import assert_close, random_data, randomize, reference_backprop, reference_parameters
 from reference_optimizers import new_state
 from reference_training import Trained, Training, train_epoch
-from sigmax.epoch import dropout_seed
+from sigmax._training.epoch import dropout_seed
 
 ADAPTIVE = ("rmsprop", "adam", "adamw")
 RATES = {"sgd": 0.3, "momentum": 0.05, "nesterov": 0.05}
@@ -116,7 +116,7 @@ def check_training(case, network, X, y, rng):
     training = Training(
         optimizer=case.optimizer,
         learning_rate=rate,
-        seed=dropout_seed(network, network.epochs_trained),
+        seed=dropout_seed(network._model, network.epochs_trained),
         weight_decay=0.01 if case.optimizer == "adamw" else 0.0,
         **case.comparable_terms,
     )

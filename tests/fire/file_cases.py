@@ -282,10 +282,10 @@ def open_and_use(kind, content, path):
     path.write_bytes(content)
     try:
         if kind.startswith("checkpoint"):
-            from sigmax import checkpoints
+            from sigmax._training import checkpoint_file as checkpoints
 
             stored = checkpoints.load(path)
-            network = stored.network
+            network = sigmax.Network._of(stored.model)
         else:
             network = files.load(path).network
     except sigmax.FileFormatError:

@@ -7,7 +7,6 @@ from concurrent.futures import ThreadPoolExecutor, wait
 import numpy as np
 import pytest
 import sigmax
-from sigmax._guard import undisturbed
 
 SIZES = (200, 300, 10)
 ROWS = 400
@@ -110,10 +109,10 @@ def test_a_reading_in_the_middle_of_a_writing(name, data, tmp_path):
     network.parameters[:] *= 2
     begun, go_on = threading.Event(), threading.Event()
     with ThreadPoolExecutor(2) as pool:
-        writer = pool.submit(network._guard.write, halves, network, begun, go_on)
+        writer = pool.submit(network._model.guard.write, halves, network, begun, go_on)
         try:
             assert begun.wait(600)
-            assert network._guard.version is None
+            assert network._model.guard.version is None
             reader = pool.submit(reading, network, X, y, tmp_path)
             assert not wait([reader], timeout=0.2).done, "an answer of half-written parameters"
         finally:
@@ -123,28 +122,27 @@ def test_a_reading_in_the_middle_of_a_writing(name, data, tmp_path):
 
 
 def test_a_reading_that_a_writing_disturbed_is_done_again():
-    network, seen = new_network(), []
+    original, seen = new_network()._model, []
 
-    def compute(network):
-        seen.append(network)
+    def compute(model):
+        seen.append(model)
         if len(seen) == 1:
-            original._guard.write(original.parameters.fill, 0.25)
-        return network.parameters.tobytes()
+            original.guard.write(original.arena.fill, 0.25)
+        return model.arena.tobytes()
 
-    original = network
-    assert undisturbed(network, compute) == bytes(network.parameters)
-    assert len(seen) == 2 and seen[0] is network and seen[1] is not network
+    assert original.read(compute) == original.arena.tobytes()
+    assert len(seen) == 2 and seen[0] is original and seen[1] is not original
 
-    def fails(network):
-        seen.append(network)
+    def fails(model):
+        seen.append(model)
         if len(seen) == 3:
-            original._guard.write(original.parameters.fill, 0.5)
+            original.guard.write(original.arena.fill, 0.5)
             raise ValueError("what half-written parameters led to")
         return "fine"
 
-    assert undisturbed(network, fails) == "fine"
+    assert original.read(fails) == "fine"
     with pytest.raises(ZeroDivisionError):  # of its own, when nobody disturbed it
-        undisturbed(network, lambda network: 1 / 0)
+        original.read(lambda model: 1 / 0)
 
 
 def test_parameters_as_a_whole_during_lbfgs(data, tried):
@@ -254,7 +252,7 @@ def test_a_training_that_ends_early_gives_the_network_back(data, error):
 
     with pytest.raises(error):
         network.fit(*data, epochs=1, callbacks=[fails], **OPTIONS)
-    assert network._guard.trainer is None
+    assert network._model.guard.trainer is None
     with ThreadPoolExecutor(1) as pool:
         pool.submit(network.fit, *data, epochs=1).result()
 

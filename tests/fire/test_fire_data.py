@@ -12,7 +12,7 @@ import tracemalloc
 import file_cases
 import numpy as np
 import pytest
-from sigmax import data
+from sigmax._formats import dataset as data
 
 pytestmark = pytest.mark.filterwarnings("ignore:Reading `.npy` or `.npz` file required")
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import scripts
 import sigmax
-from sigmax import epoch
+from sigmax._training import epoch
 
 pytestmark = pytest.mark.filterwarnings("ignore:training stalled")
 
@@ -109,7 +109,7 @@ def test_any_chunks(data, optimizer, monkeypatch, tried):
         def learn(self, done, seconds):
             pass
 
-    monkeypatch.setattr("sigmax.training.Pace", Fixed)
+    monkeypatch.setattr("sigmax._training.run.Pace", Fixed)
     for size in (1, 2, 5, ROWS):
         assert train(data, optimizer) == whole, f"{size} batches in each call"
     tried("trainings compared to the bit", 4)
@@ -163,9 +163,9 @@ def test_interrupted_or_not(data, optimizer, tmp_path, tried):
 def test_predictions_in_one_call_or_in_several(data, instruction_set, rows):
     network = sigmax.Network(SIZES, dtype=data[0].dtype, seed=5)
     X = data[0][:rows]
-    assert network._call_rows > ROWS
+    assert network._model.call_rows > ROWS
     whole = network.predict_proba(X).tobytes(), network.predict(X).tobytes()
-    network._call_rows = 96
+    network._model.call_rows = 96
     assert (network.predict_proba(X).tobytes(), network.predict(X).tobytes()) == whole
 
 

@@ -218,7 +218,7 @@ for i in range(n):
         values = set(sigmax.Network.load(path).parameters.tolist())
         assert len(values) == 1, values
     else:
-        from sigmax import checkpoints
+        from sigmax._training import checkpoint_file as checkpoints
         state = checkpoints.load(path).state
         assert state.epoch >= epochs and len(state.history.cost) == state.epoch
         epochs = state.epoch

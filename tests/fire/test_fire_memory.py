@@ -42,7 +42,7 @@ def failing_malloc(tmp_path_factory):
 
 SETTING = """
 import ctypes, errno, gc, json, pathlib, pickle, sysconfig
-from sigmax import checkpoints
+from sigmax._training import checkpoint_file as checkpoints
 libc = ctypes.CDLL(None)
 libc.fail_at.argtypes, libc.fail_at.restype = [ctypes.c_long], None
 libc.allocations_stop.restype = libc.blocks_alive.restype = ctypes.c_long
@@ -89,7 +89,7 @@ def copy_and_pickle(): return pickle.loads(pickle.dumps(network.copy())).paramet
 
 def prepare(action):
     network.parameters[:] = old.parameters
-    network._epochs_trained = 0
+    network._model.epochs_trained = 0
     old.save(model)
     run.unlink(missing_ok=True)
     if action is resume:
@@ -118,7 +118,7 @@ def require_unharmed(action):
     allowed = {"model.npz", "run.checkpoint"} if action in trainings else {"model.npz"}
     assert set(os.listdir(folder)) <= allowed, os.listdir(folder)
     if run.exists():
-        assert checkpoints.load(run).network.parameters.tobytes() in states
+        assert checkpoints.load(run).model.arena.tobytes() in states
 
 def child(action, k, pipe):
     \"\"\"What happened: "said so", "silence", "not reached", or another error.\"\"\"

@@ -82,7 +82,7 @@ def test_fork_while_another_thread_imports():
     code = """
 class Slow:
     def find_spec(self, name, *_):
-        if name == "sigmax.training":
+        if name == "sigmax._training.fit":
             begun.set()
             time.sleep(0.3)
 begun = threading.Event()
@@ -141,7 +141,7 @@ def forks():
     pid = os.fork()
     network.parameters[5:] = 1
     return pid
-pid = network._guard.write(forks)
+pid = network._model.guard.write(forks)
 if pid == 0:
     signal.alarm(600)
     refused = 0

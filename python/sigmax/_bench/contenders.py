@@ -11,7 +11,8 @@ from typing import Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 
-import sigmax
+from sigmax._boundary.threads import set_num_threads
+from sigmax.network import Network
 
 Float = npt.NDArray[np.floating]
 Labels = npt.NDArray[np.int64]
@@ -100,8 +101,8 @@ class Sigmax(Contender):
     name = "sigmax"
 
     def setup(self, sizes: Sequence[int], X: Float, y: Labels, batch: int, rate: float) -> None:
-        sigmax.set_num_threads(self.threads)
-        self._network = sigmax.Network(sizes, dtype=np.dtype(self.dtype).name, seed=0)
+        set_num_threads(self.threads)
+        self._network = Network(sizes, dtype=np.dtype(self.dtype).name, seed=0)
         self._X, self._y, self._batch, self._rate = X, y, batch, rate
 
     def load_parameters(self, flat: Float) -> None:

@@ -134,7 +134,7 @@ def _read_npz(path: str) -> dict[str, npt.NDArray[np.generic]]:
 
 
 def _read_idx_folder(folder: str) -> dict[str, npt.NDArray[np.generic]]:
-    from sigmax._readers.array_files import read_idx
+    from sigmax._formats.array_files import read_idx
 
     found = {}
     for part, prefix in (("train", "train"), ("test", "t10k")):

@@ -14,10 +14,12 @@ import re
 from collections.abc import Sequence
 from typing import NoReturn, TypeAlias
 
+from sigmax._boundary.build import version
 from sigmax._command import demo, subcommands
 from sigmax._command.train import NETWORK_DEFAULTS
 from sigmax._command.train import train as run_training
-from sigmax.options import NAMES_ELSEWHERE, FitOptions
+from sigmax._command.words import flag
+from sigmax._training.options import NAMES_ELSEWHERE, FitOptions
 
 # The options of fit that the command line does not offer: functions, and what it decides itself.
 NOT_OFFERED = ("callbacks", "progress")
@@ -87,9 +89,7 @@ class _Version(argparse.Action):
         super().__init__(option_strings, dest, nargs=0, help="print the version and exit")
 
     def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
-        from sigmax import __version__
-
-        print(f"sigmax {__version__}")
+        print(f"sigmax {version()}")
         parser.exit()
 
 
@@ -258,17 +258,6 @@ def _add_fit_option(parser: _Options, option: dataclasses.Field[object]) -> None
         metavar=None if choices else metavar[kind],
         help=text,
     )
-
-
-def flag(name: str) -> str:
-    """Return how an option of training is given here.
-
-    Examples
-    --------
-    >>> flag("learning_rate")
-    '--learning-rate'
-    """
-    return "--" + name.replace("_", "-")
 
 
 def _add_csv_options(

@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from sigmax._boundary.scalars import positive
+from sigmax._command.digits import load_digits
 from sigmax._command.report import (
     Terminal,
     confusion_counts,
@@ -18,10 +20,9 @@ from sigmax._command.report import (
     picture_lines,
     side_by_side,
 )
-from sigmax.data import load_digits
-from sigmax.history import History
+from sigmax._data.splitting import held_out
+from sigmax._training.history import History
 from sigmax.network import Network
-from sigmax.splitting import held_out
 
 # Held-out accuracy over the seeds 0 to 19: 96.7 to 98.9 %, 97.7 % on average; the default seed's
 # split is one of the easier ones (98.2 %). The falling rate calms the last epochs.
@@ -62,14 +63,13 @@ def run(*, seed: int = SEED, epochs: int = EPOCHS, plot: str | None = None) -> N
     --------
     >>> run(seed=1, epochs=5)  # doctest: +SKIP
     """
-    if epochs < 1:
-        raise ValueError(f"epochs is {epochs}; expected an integer >= 1")
+    positive(epochs, "epochs")
     if plot is not None:
         check_plot(plot)
     terminal = Terminal.of(sys.stdout)
     X, y = load_digits()
     network = Network([X.shape[1], _HIDDEN, 10], seed=seed, init=_INIT)
-    train_rows, test_rows = held_out(network._open(X, y), _HELD_OUT, seed)
+    train_rows, test_rows = held_out(network._model.examples(X, y), _HELD_OUT, seed)
     X_test, y_test = X[test_rows], y[test_rows]
     print("Handwritten digits of 8 x 8 pixels (E. Alpaydin and C. Kaynak, UCI, CC BY 4.0)")
     print(

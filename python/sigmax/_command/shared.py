@@ -12,8 +12,11 @@ from typing import Any, TextIO
 import numpy as np
 from numpy.typing import NDArray
 
-from sigmax import data, files
-from sigmax._errors import FileFormatError
+from sigmax import files
+from sigmax._command.class_names import learn_classes, number_labels
+from sigmax._formats import dataset
+from sigmax._formats.csv_file import CsvOptions
+from sigmax.errors import FileFormatError
 
 
 class UserError(Exception):
@@ -22,7 +25,7 @@ class UserError(Exception):
 
 def read(
     arguments: argparse.Namespace, path: str, labels_path: str | None, **wanted: Any
-) -> data.Dataset:
+) -> dataset.Dataset:
     """Read a file by the options for .csv files, which all commands have.
 
     Examples
@@ -30,17 +33,17 @@ def read(
     >>> read(arguments, arguments.data, arguments.labels, dtype="float32", missing=False)
     """
     weight_column = getattr(arguments, "weight_column", None)
-    options = data.CsvOptions(
+    options = CsvOptions(
         arguments.label_column,
         arguments.header,
         arguments.delimiter,
         # other kinds of files have no columns that would have to be left out
-        weight_column if data.is_csv(path) or wanted.get("labelled", True) else None,
-        tuple(arguments.ignore_column) if data.is_csv(path) else (),
+        weight_column if dataset.is_csv(path) or wanted.get("labelled", True) else None,
+        tuple(arguments.ignore_column) if dataset.is_csv(path) else (),
         wanted.pop("missing", False),
     )
     try:
-        return data.read(path, labels_path, csv=options, **wanted)
+        return dataset.read(path, labels_path, csv=options, **wanted)
     except FileFormatError:
         raise
     except ValueError as error:  # in the words of the file, none of which is an option
@@ -54,7 +57,7 @@ def read_for(
     labels_path: str | None = None,
     *,
     labelled: bool = True,
-) -> data.Dataset:
+) -> dataset.Dataset:
     """Read a file that a model is to be used on.
 
     Examples
@@ -86,7 +89,7 @@ def learn_targets(labels: NDArray[Any], source: str) -> tuple[NDArray[Any], tupl
     if labels.ndim == 2:
         return labels, None
     try:
-        return data.learn_classes(labels)
+        return learn_classes(labels)
     except ValueError as error:
         raise UserError(f"{source}: {error}") from None
 
@@ -102,7 +105,7 @@ def targets(labels: NDArray[Any], names: Sequence[str], source: str) -> NDArray[
     if labels.ndim == 2:
         return labels
     try:
-        return data.number_labels(labels, tuple(names))
+        return number_labels(labels, tuple(names))
     except ValueError as error:
         raise UserError(f"{source}: {error}") from None
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from sigmax import checkpoints, files
+from sigmax import files
 from sigmax._command import demo as demonstration
 from sigmax._command.report import Terminal, confusion_counts, confusion_text, file_size, percent
 from sigmax._command.shared import (
@@ -22,8 +22,10 @@ from sigmax._command.shared import (
     targets,
     write_rows,
 )
-from sigmax._errors import FileFormatError
-from sigmax.network import Network
+from sigmax._model.model import Model
+from sigmax._training import checkpoint_file
+from sigmax._training.options import DEFAULTS
+from sigmax.errors import FileFormatError
 
 
 def demo(arguments: argparse.Namespace) -> None:
@@ -78,23 +80,23 @@ def info(arguments: argparse.Namespace) -> None:
         stored = files.load(arguments.model)
     except FileFormatError as error:
         try:
-            checkpoint = checkpoints.load(arguments.model)
+            checkpoint = checkpoint_file.load(arguments.model)
         except FileFormatError:
             raise error from None
         _print_checkpoint(checkpoint)
         return
     print(arguments.model)
     network = stored.network
-    _print_network(network)
+    _print_model(network._model)
     names = ", ".join(class_names(stored.class_names, network.sizes[-1]))
     _print_line("classes", names)
     _print_line("file size", file_size(os.path.getsize(arguments.model)))
 
 
-def _print_checkpoint(checkpoint: checkpoints.Checkpoint) -> None:
+def _print_checkpoint(checkpoint: checkpoint_file.Checkpoint) -> None:
     state, options = checkpoint.state, checkpoint.options
     print(f"{checkpoint.path}: a checkpoint")
-    _print_network(checkpoint.network)
+    _print_model(checkpoint.model)
     if state.finished:
         ended = f", by {state.history.stopped.replace('_', ' ')}" if state.history.stopped else ""
         best = state.history.best_epoch
@@ -106,7 +108,7 @@ def _print_checkpoint(checkpoint: checkpoints.Checkpoint) -> None:
     changed = {
         name: value
         for name, value in options.items()
-        if value != checkpoints.default(name) and name != "epochs"
+        if value != DEFAULTS[name] and name != "epochs"
     }
     changed |= dict.fromkeys(sorted(checkpoint.functions), "a function")
     _print_line("options", ", ".join(f"{k}={v}" for k, v in changed.items()) or "the defaults")
@@ -115,12 +117,13 @@ def _print_checkpoint(checkpoint: checkpoints.Checkpoint) -> None:
     _print_line("file size", file_size(os.path.getsize(checkpoint.path)))
 
 
-def _print_network(network: Network) -> None:
-    _print_line("sizes", "-".join(map(str, network.sizes)))
-    _print_line("parameters", str(network.n_parameters))
-    _print_line("dtype", str(network.dtype))
-    _print_line("trained", f"{network.epochs_trained} epochs")
-    preparation = network.preparation
+def _print_model(model: Model) -> None:
+    layout = model.layout
+    _print_line("sizes", "-".join(map(str, layout.sizes)))
+    _print_line("parameters", str(layout.n_parameters))
+    _print_line("dtype", str(layout.dtype))
+    _print_line("trained", f"{model.epochs_trained} epochs")
+    preparation = model.preparation
     if preparation is not None:
         steps = []
         if preparation.fill is not None:
@@ -129,8 +132,8 @@ def _print_network(network: Network) -> None:
             shifted = "shifted and scaled" if preparation.mean.any() else "scaled"
             steps.append(f"columns {shifted}")
         _print_line("preparation", ", ".join(steps))
-    if network.temperature != 1.0:
-        _print_line("temperature", f"{network.temperature:.6g} (calibrated)")
+    if model.temperature != 1.0:
+        _print_line("temperature", f"{model.temperature:.6g} (calibrated)")
 
 
 def _print_line(what: str, text: str) -> None:

@@ -10,13 +10,15 @@ import shlex
 import sys
 import time
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from sigmax import archive, checkpoints, data, files
+from sigmax import files
 from sigmax._command.report import file_size, percent
 from sigmax._command.shared import (
     UserError,
@@ -26,13 +28,17 @@ from sigmax._command.shared import (
     read,
     targets,
 )
-from sigmax._errors import TrainingWarning
-from sigmax._examples import Examples
-from sigmax.history import History
+from sigmax._data.examples import Examples
+from sigmax._data.splitting import held_out
+from sigmax._formats import archive
+from sigmax._formats.dataset import has_test_part
+from sigmax._model.inference import score
+from sigmax._training import checkpoint_file
+from sigmax._training.checkpoint_file import Checkpoint
+from sigmax._training.history import History
+from sigmax._training.options import DEFAULTS, OPTION_NAMES, chosen
+from sigmax.errors import Change, Mention, TrainingWarning, joined
 from sigmax.network import Network
-from sigmax.options import OPTION_NAMES, chosen
-from sigmax.scoring import score
-from sigmax.splitting import held_out
 
 NETWORK_DEFAULTS: Mapping[str, Any] = {
     "hidden": (30,),
@@ -54,95 +60,154 @@ class _Data(NamedTuple):
     weights: NDArray[Any] | None = None
 
 
+@dataclass(frozen=True)
+class _Plan:
+    """All that is known before the training.
+
+    Attributes
+    ----------
+    arguments : argparse.Namespace
+    given : dict of str to object
+        The options of fit that were written down.
+    resumed : Checkpoint or None
+        What to go on from.
+    network : Network
+        Untrained.
+    training : _Data
+    validation : _Data or None
+        From a file of its own; training looks at it.
+    testing : _Data or None
+        The test part of an .npz file; it is measured on after the training only.
+    class_names : tuple of str, or None
+        The names that the model file keeps.
+    divisor : float or None
+        Of --divide.
+    """
+
+    arguments: argparse.Namespace
+    given: dict[str, Any]
+    resumed: Checkpoint | None
+    network: Network
+    training: _Data
+    validation: _Data | None
+    testing: _Data | None
+    class_names: tuple[str, ...] | None
+    divisor: float | None
+
+    def say(self, text: str) -> None:
+        """Print a line, unless --quiet."""
+        _say(self.arguments, text)
+
+
+class _Result(NamedTuple):
+    """What was trained on, and what else to measure on: "validation" or "test", with its data."""
+
+    fitted_on: Examples
+    purpose: str
+    beside: _Data | None
+
+
 def train(arguments: argparse.Namespace) -> None:
-    """Run `sigmax train`: read, fit, report, save.
+    """Run `sigmax train`: read, fit, save, report.
 
     Training with `--divide c` sees x/c. Afterwards c goes into the first layer, since
     W (x/c) + b = (W/c) x + b: the model takes the data as they are in the file, and no later use
     has to know c. The figures printed are those of that final network on undivided data.
     """
-    say = _say_nothing if arguments.quiet else print
-    given = {name: value for name, value in vars(arguments).items() if name in OPTION_NAMES}
-    _check_arguments(arguments, given)
-    resumed = None if arguments.resume is None else checkpoints.load(arguments.resume)
-
-    def option(name: str) -> Any:
-        """Return an option in use: as given, as stored, or its default."""
-        stored = {} if resumed is None else resumed.options
-        return given.get(name, stored.get(name, checkpoints.default(name)))
-
-    wanted = {"dtype": _dtype(arguments, resumed), "missing": option("nan") == "mean"}
-    dataset = read(arguments, arguments.data, arguments.labels, **wanted)
-    assert dataset.labels is not None  # read() has seen to it
-    y, stored_names = learn_targets(dataset.labels, arguments.labels or arguments.data)
-    n_classes = y.shape[1] if y.ndim == 2 else int(y.max()) + 1
-    names = class_names(stored_names, n_classes)
-    say(f"{arguments.data}: {dataset.found}: {_described(dataset.X, names)}")
-    if "class_weight" in given:
-        given["class_weight"] = _class_weight(given["class_weight"], names)
-    training = _Data(dataset.X, y, dataset.weights)
-    validation, is_validation = _second_data(
-        arguments, names, option, say, n_features=training.X.shape[1], **wanted
-    )
-    divide = _divisor(arguments, option)
-
-    network = _network(arguments, training.X.shape[1], n_classes, resumed)
-    say(f"network {_shape(network)}: {network.n_parameters} parameters, {network.dtype}")
-    if resumed is not None and resumed.state.finished:
-        say(f"{resumed.path}: this training is over already")
-    elif resumed is not None:
-        say(f"going on from {resumed.path}, in epoch {resumed.state.epoch + 1}")
-    checkpoint = given.get("checkpoint", arguments.resume)
+    plan = _plan(arguments)
+    checkpoint = plan.given.get("checkpoint", arguments.resume)
     started = time.perf_counter()
     with _going_on(arguments, checkpoint):
-        history = _fit(
-            network, training, validation if is_validation else None, divide, given, arguments
-        )
+        history = _fit(plan)
         seconds = time.perf_counter() - started
-        fitted_on = network._open(training.X, training.y)
-        if option("validation_fraction"):
-            rows, held = held_out(fitted_on, option("validation_fraction"), network.seed)
-            fitted_on, is_validation = fitted_on.take(rows), True
-            validation = _Data(training.X[held], training.y[held])
-            say(f"held out for validation: {len(held)} of the rows")
-        if divide is not None:
-            _put_into_first_layer(network, divide)
-            say(f"the division by {divide:g} is now part of the first layer's weights")
-        if arguments.calibrate:
-            assert validation is not None
-            _calibrate(network, validation, say)
-        files.save(arguments.output, network, class_names=stored_names)
-
-    say(f"\n{history.epochs} epochs in {seconds:.3g} s")
-    say("                cost  accuracy")
-    cost, figures = _measured(network, fitted_on)
-    say(f"training    {figures}")
-    if validation is not None:
-        what = "validation" if is_validation else "test"
-        say(f"{what:<10}  {_measured(network, network._open(validation.X, validation.y))[1]}")
-    _warn_if_useless(cost, y=training.y, n_classes=n_classes)
-    say(f"\nmodel: {arguments.output} ({file_size(os.path.getsize(arguments.output))})")
+        result = _finish(plan)
+    _report(plan, result, history, seconds)
 
 
-def _fit(
-    network: Network,
-    training: _Data,
-    validation: _Data | None,
-    divide: float | None,
-    given: dict[str, Any],
-    arguments: argparse.Namespace,
-) -> History:
+def _plan(arguments: argparse.Namespace) -> _Plan:
+    """Read and check everything; say what was found."""
+    given = {name: value for name, value in vars(arguments).items() if name in OPTION_NAMES}
+    _check_arguments(arguments, given)
+    resumed = None if arguments.resume is None else checkpoint_file.load(arguments.resume)
+    in_use = _options_in_use(given, resumed)
+    wanted = {"dtype": _dtype(arguments, resumed), "missing": in_use["nan"] == "mean"}
+    found = read(arguments, arguments.data, arguments.labels, **wanted)
+    assert found.labels is not None  # read() has seen to it
+    y, stored_names = learn_targets(found.labels, arguments.labels or arguments.data)
+    n_classes = y.shape[1] if y.ndim == 2 else int(y.max()) + 1
+    names = class_names(stored_names, n_classes)
+    _say(arguments, f"{arguments.data}: {found.found}: {_described(found.X, names)}")
+    if "class_weight" in given:
+        given["class_weight"] = _class_weight(given["class_weight"], names)
+    training = _Data(found.X, y, found.weights)
+    validation, testing = _second_data(
+        arguments, names, in_use, n_features=training.X.shape[1], **wanted
+    )
+    divisor = _divisor(arguments, in_use)
+    network = _network(arguments, training.X.shape[1], n_classes, resumed)
+    plan = _Plan(
+        arguments, given, resumed, network, training, validation, testing, stored_names, divisor
+    )
+    plan.say(f"network {_shape(network)}: {network.n_parameters} parameters, {network.dtype}")
+    if resumed is not None and resumed.state.finished:
+        plan.say(f"{resumed.path}: this training is over already")
+    elif resumed is not None:
+        plan.say(f"going on from {resumed.path}, in epoch {resumed.state.epoch + 1}")
+    return plan
+
+
+def _fit(plan: _Plan) -> History:
+    arguments, network = plan.arguments, plan.network
+    training, validation = plan.training, plan.validation
+    divided = partial(_quotient, dtype=network.dtype, divisor=plan.divisor)
     return network.fit(
-        _quotient(training.X, network.dtype, divide),
+        divided(training.X),
         training.y,
-        X_val=None if validation is None else _quotient(validation.X, network.dtype, divide),
+        X_val=None if validation is None else divided(validation.X),
         y_val=None if validation is None else validation.y,
         sample_weight=training.weights,
         sample_weight_val=None if validation is None else validation.weights,
         resume=arguments.resume,
         progress=sys.stderr.isatty() and not arguments.quiet,
-        **given,
+        **plan.given,
     )
+
+
+def _finish(plan: _Plan) -> _Result:
+    """Make the network what the file is to hold, and write it."""
+    network, training = plan.network, plan.training
+    fitted_on = network._model.examples(training.X, training.y)
+    purpose, beside = "validation", plan.validation
+    if plan.testing is not None:
+        purpose, beside = "test", plan.testing
+    fraction = _options_in_use(plan.given, plan.resumed)["validation_fraction"]
+    if fraction:
+        rows, held = held_out(fitted_on, fraction, network.seed)
+        fitted_on = fitted_on.take(rows)
+        purpose, beside = "validation", _Data(training.X[held], training.y[held])
+        plan.say(f"held out for validation: {len(held)} of the rows")
+    if plan.divisor is not None:
+        _put_into_first_layer(network, plan.divisor)
+        plan.say(f"the division by {plan.divisor:g} is now part of the first layer's weights")
+    if plan.arguments.calibrate:
+        assert beside is not None
+        _calibrate(plan, beside)
+    files.save(plan.arguments.output, network, class_names=plan.class_names)
+    return _Result(fitted_on, purpose, beside)
+
+
+def _report(plan: _Plan, result: _Result, history: History, seconds: float) -> None:
+    """Print how long it took and what the network is worth."""
+    network, output = plan.network, plan.arguments.output
+    plan.say(f"\n{history.epochs} epochs in {seconds:.3g} s")
+    plan.say("                cost  accuracy")
+    cost, figures = _measured(network, result.fitted_on)
+    plan.say(f"training    {figures}")
+    if result.beside is not None:
+        examples = network._model.examples(result.beside.X, result.beside.y)
+        plan.say(f"{result.purpose:<10}  {_measured(network, examples)[1]}")
+    _warn_if_useless(cost, y=plan.training.y, n_classes=network.sizes[-1])
+    plan.say(f"\nmodel: {output} ({file_size(os.path.getsize(output))})")
 
 
 @contextlib.contextmanager
@@ -205,8 +270,13 @@ def _check_arguments(arguments: argparse.Namespace, given: Mapping[str, Any]) ->
             raise UserError(f"{flag} needs --validation or --validation-fraction")
 
 
-def _divisor(arguments: argparse.Namespace, option: Callable[[str], Any]) -> float | None:
-    for flag, other in (("--standardize", option("standardize")), ("--nan mean", option("nan"))):
+def _options_in_use(given: Mapping[str, Any], resumed: Checkpoint | None) -> dict[str, Any]:
+    """Return every option by name: as given, as stored, or its default."""
+    return {**DEFAULTS, **({} if resumed is None else resumed.options), **given}
+
+
+def _divisor(arguments: argparse.Namespace, in_use: Mapping[str, Any]) -> float | None:
+    for flag, other in (("--standardize", in_use["standardize"]), ("--nan mean", in_use["nan"])):
         if arguments.divide is not None and other in (True, "mean"):
             raise UserError(
                 f"--divide with {flag}: one of them is expected (--standardize scales every column)"
@@ -214,36 +284,32 @@ def _divisor(arguments: argparse.Namespace, option: Callable[[str], Any]) -> flo
     return None if arguments.divide is None else float(arguments.divide)
 
 
-def _dtype(arguments: argparse.Namespace, resumed: checkpoints.Checkpoint | None) -> str:
+def _dtype(arguments: argparse.Namespace, resumed: Checkpoint | None) -> str:
     if arguments.dtype is None and resumed is not None:
-        return resumed.network.dtype.name
+        return str(resumed.model.layout.dtype.name)
     return str(arguments.dtype or NETWORK_DEFAULTS["dtype"])
 
 
 def _second_data(
     arguments: argparse.Namespace,
     names: Sequence[str],
-    option: Callable[[str], Any],
-    say: Callable[[str], None],
+    in_use: Mapping[str, Any],
     **wanted: Any,
-) -> tuple[_Data | None, bool]:
-    """Return data to measure on, from a file, and whether training may look at them as well.
-
-    The test part of an .npz file is measured on after the training only.
-    """
-    source, is_validation = arguments.validation, True
-    has_validation = source is not None or option("validation_fraction")
+) -> tuple[_Data | None, _Data | None]:
+    """Return data for validation and data for testing: of a file, or the test part of an .npz."""
+    source, purpose = arguments.validation, "validation"
+    has_validation = source is not None or in_use["validation_fraction"]
     if arguments.calibrate and not has_validation:  # of a resumed training
         raise UserError("--calibrate needs --validation or --validation-fraction")
-    if not has_validation and data.has_test_part(arguments.data):
-        source, is_validation = arguments.data, False
+    if not has_validation and has_test_part(arguments.data):
+        source, purpose = arguments.data, "testing"
     if source is None:
-        return None, False
+        return None, None
     found = read(arguments, source, arguments.validation_labels, part="test", **wanted)
     assert found.labels is not None
-    purpose = "validation" if is_validation else "testing"
-    say(f"{source}: {found.found}: {len(found.X)} rows for {purpose}")
-    return _Data(found.X, targets(found.labels, names, source), found.weights), is_validation
+    _say(arguments, f"{source}: {found.found}: {len(found.X)} rows for {purpose}")
+    second = _Data(found.X, targets(found.labels, names, source), found.weights)
+    return (second, None) if purpose == "validation" else (None, second)
 
 
 def _class_weight(text: str, names: Sequence[str]) -> str | dict[int, float]:
@@ -270,7 +336,7 @@ def _network(
     arguments: argparse.Namespace,
     n_features: int,
     n_classes: int,
-    resumed: checkpoints.Checkpoint | None,
+    resumed: Checkpoint | None,
 ) -> Network:
     """Return a new network; that of a checkpoint, where its shape was not asked for."""
     wanted = {
@@ -279,9 +345,9 @@ def _network(
     }
     wanted["dtype"] = _dtype(arguments, resumed)
     if resumed is not None:
-        stored = resumed.network
+        stored = resumed.model
         if arguments.hidden is None:
-            wanted["hidden"] = stored.sizes[1:-1]
+            wanted["hidden"] = stored.layout.sizes[1:-1]
         if arguments.seed is not None and arguments.seed != stored.seed:
             raise UserError(f"--seed {arguments.seed}: {resumed.path} has {stored.seed}")
     sizes = [n_features, *wanted["hidden"], n_classes]
@@ -296,13 +362,13 @@ def _described(X: NDArray[Any], names: Sequence[str]) -> str:
 # ---- after the training --------------------------------------------------------------------------
 
 
-def _calibrate(network: Network, validation: _Data, say: Callable[[str], None]) -> None:
+def _calibrate(plan: _Plan, validation: _Data) -> None:
     try:
-        found = network.calibrate(validation.X, validation.y)
+        found = plan.network.calibrate(validation.X, validation.y)
     except ValueError as error:  # every row is right, say: the model is worth keeping as it is
-        warnings.warn(f"not calibrated: {error}", TrainingWarning, stacklevel=2)
+        warnings.warn(TrainingWarning(f"not calibrated: {error}"), stacklevel=2)
         return
-    say(
+    plan.say(
         f"temperature {found.temperature:.4g}: expected calibration error "
         f"{found.ece_before:.4f} before, {found.ece_after:.4f} after"
     )
@@ -328,7 +394,7 @@ def _put_into_first_layer(network: Network, divisor: float) -> None:
 def _measured(network: Network, examples: Examples) -> tuple[float, str]:
     """Return the cost, and cost and accuracy as text."""
     prepared = examples.prepared(network.preparation)
-    cost, accuracy = score(network, prepared, network.temperature)
+    cost, accuracy = score(network._model, prepared, network.temperature)
     return cost, f"{cost:{'8.4f' if cost < 1e6 else '8.2g'}}  {percent(accuracy):>8}"
 
 
@@ -338,18 +404,26 @@ def _warn_if_useless(cost: float, y: NDArray[Any], n_classes: int) -> None:
     shares = counts[counts > 0] / counts.sum()
     guessing = float(-(shares * np.log(shares)).sum())
     if cost > guessing:
-        warnings.warn(
+        warning = TrainingWarning(
             f"this model is worse than guessing: its cost on the training data is {cost:.4g}, and "
-            f"always giving the shares of the classes costs {guessing:.4g}; try a smaller "
-            "learning_rate, more epochs, standardize=True or optimizer='adam'",
-            TrainingWarning,
-            stacklevel=2,
+            f"always giving the shares of the classes costs {guessing:.4g}; try ",
+            *joined(
+                [
+                    Change("a smaller", "learning_rate"),
+                    Change("more", "epochs"),
+                    Mention("standardize", True),
+                    Mention("optimizer", "adam"),
+                ],
+                last=" or ",
+            ),
         )
+        warnings.warn(warning, stacklevel=2)
 
 
 def _shape(network: Network) -> str:
     return "-".join(map(str, network.sizes))
 
 
-def _say_nothing(*_: object) -> None:
-    """Print nothing."""
+def _say(arguments: argparse.Namespace, text: str) -> None:
+    if not arguments.quiet:
+        print(text)

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
-    from sigmax._arrays import Array
-    from sigmax.history import History
+    from sigmax._boundary.arrays import Array
+    from sigmax._training.history import History
     from sigmax.network import Network
 
 _SMALLEST_RATE = 1e-6  # "adaptive" stops rather than divide a rate that is not above this

@@ -17,12 +17,13 @@ from sigmax._estimator.scikit_learn import (
     check_is_fitted,
     check_rows,
 )
+from sigmax._model import model_file
+from sigmax.network import Network
 
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-    from sigmax._arrays import Array
-    from sigmax.network import Network
+    from sigmax._boundary.arrays import Array
 
 
 class FittedClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
@@ -84,16 +85,14 @@ class FittedClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         --------
         >>> classifier.save("irises.npz")
         """
-        from sigmax import files
-
         check_is_fitted(self)
         classes = self.classes_.tolist()
         kind = type(classes[0]).__name__
-        files.save(
+        model_file.save(
             path,
-            self.network_,
-            class_names=map(str, classes),
-            class_kind=kind if kind in files.CLASS_KINDS else None,
+            self.network_._model,
+            map(str, classes),
+            kind if kind in model_file.CLASS_KINDS else None,
         )
 
     @classmethod
@@ -117,10 +116,8 @@ class FittedClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         >>> SigmaxClassifier.load("irises.npz").predict(X[:2])
         array(['setosa', 'virginica'], dtype='<U10')
         """
-        from sigmax import files
-
-        stored = files.load(path)
-        network, preparation = stored.network, stored.network.preparation
+        stored = model_file.load(path)
+        network, preparation = Network._of(stored.model), stored.model.preparation
         classes = as_classes(stored.class_names, stored.class_kind, network.sizes[-1])
         order = np.argsort(classes)  # `indices` looks labels up by halving
         for of_outputs in (network.weights[-1], network.biases[-1]):

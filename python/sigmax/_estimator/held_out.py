@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from sigmax._boundary.scalars import above_zero
 from sigmax._estimator.scikit_learn import train_test_split
-from sigmax._option_checks import above_zero
 
 if TYPE_CHECKING:
-    from sigmax._arrays import Array
+    from sigmax._boundary.arrays import Array
 
 
 def divide(labels: Array, validation_fraction: object, generator: Any) -> list[Array]:

@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from sigmax._model.model_file import CLASS_KINDS
+
 if TYPE_CHECKING:
-    from sigmax._arrays import Array
+    from sigmax._boundary.arrays import Array
 
 _INTEGER = re.compile("0|-?[1-9][0-9]{0,17}")  # as Python writes them, within int64
 
@@ -47,8 +49,6 @@ def first_classes(given: Any) -> Array:
 
 def as_classes(names: Sequence[str] | None, kind: str | None, n_classes: int) -> Array:
     """Return the classes that a model file names; of an unknown kind, integers where all are."""
-    from sigmax.files import CLASS_KINDS
-
     if names is None:
         return np.arange(n_classes)
     if kind is None:

@@ -4,29 +4,48 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any, ClassVar
 
 import numpy as np
 
-from sigmax import _option_checks as checks
-from sigmax._arrays import Array, as_integer
+from sigmax._boundary import scalars
+from sigmax._boundary.arrays import Array
+from sigmax._data.weighting import row_weights
 from sigmax._estimator.convergence import Rules
-from sigmax.diagnosis import renamed
-from sigmax.options import PARTIAL_OPTIONS, FitOptions
-from sigmax.weighting import row_weights
+from sigmax._training.options import PARTIAL_OPTIONS, FitOptions
+from sigmax.errors import Change, Mention, OptionError, Words
 
-if TYPE_CHECKING:
-    from sigmax.classifier import SigmaxClassifier
 
-# what a warning or an error of `fit` has to call its options here
-NAMES_OF_OPTIONS = {
-    "optimizer 'momentum'": "solver 'sgd'",
-    "optimizer 'nesterov'": "solver 'sgd'",
-    "optimizer": "solver",
-    "learning_rate": "learning_rate_init",
-    "more epochs": "a larger max_iter",
-    "l2": "alpha",
-}
+class EstimatorWords(Words):
+    """How messages call the options of `fit` here: by the parameters that stand for them."""
+
+    _NAMES: ClassVar[Mapping[str, str]] = {
+        "optimizer": "solver",
+        "learning_rate": "learning_rate_init",
+        "l2": "alpha",
+        "epochs": "max_iter",
+        "beta1": "beta_1",
+        "beta2": "beta_2",
+    }
+
+    def name(self, name: str) -> str:
+        """Return what the parameter is called."""
+        return self._NAMES.get(name, name)
+
+    def mention(self, mention: Mention) -> str:
+        """Return a parameter with its value; momentum and nesterov belong to the solver sgd."""
+        if mention.name == "optimizer" and mention.value in ("momentum", "nesterov"):
+            mention = mention._replace(value="sgd")
+        return super().mention(mention)
+
+    def change(self, change: Change) -> str:
+        """Return a direction in which to change a parameter."""
+        if change.how == "more":
+            change = change._replace(how="a larger")
+        return super().change(change)
+
+
+WORDS = EstimatorWords()
 SOLVERS = ("lbfgs", "sgd", "adam", "adamw", "rmsprop")
 _RATES = ("constant", "invscaling", "adaptive")
 _FLAGS = ("shuffle", "warm_start", "nesterovs_momentum", "early_stopping")
@@ -57,70 +76,68 @@ _OF_FIT = (
 )
 
 
-def check(classifier: SigmaxClassifier, *, partial: bool = False) -> None:
+def check(c: Mapping[str, Any]) -> None:
     """Refuse a parameter that is not what it should be; `FitOptions` checks those it shares.
 
-    partial says that it is for `partial_fit`, which refuses what needs to know all rows or epochs.
+    Here and below, c are the parameters of a classifier by name, as its `get_params` gives them.
     """
-    c = classifier
-    if c.activation != "logistic":
+    if c["activation"] != "logistic":
         raise ValueError(
-            f"activation is {c.activation!r}; expected 'logistic': sigmax computes sigmoid hidden "
-            "layers and no others"
+            f"activation is {c['activation']!r}; expected 'logistic': sigmax computes sigmoid "
+            "hidden layers and no others"
         )
-    checks.choice(c.solver, "solver", SOLVERS)
-    checks.choice(c.learning_rate, "learning_rate", _RATES)
-    hidden_layers(c.hidden_layer_sizes)
+    scalars.choice(c["solver"], "solver", SOLVERS)
+    scalars.choice(c["learning_rate"], "learning_rate", _RATES)
+    hidden_layers(c["hidden_layer_sizes"])
     for name in _FLAGS:
-        if not isinstance(getattr(c, name), bool | np.bool_):
-            raise TypeError(f"{name} is {getattr(c, name)!r}; expected True or False")
+        scalars.truth(c[name], name)
     for name in ("alpha", "power_t", "tol"):
-        checks.from_zero(getattr(c, name), name)
+        scalars.from_zero(c[name], name)
     for name in ("learning_rate_init", "epsilon"):
-        checks.above_zero(getattr(c, name), name)
+        scalars.above_zero(c[name], name)
     for name in ("momentum", "beta_1", "beta_2", "validation_fraction"):
-        checks.share(getattr(c, name), name)
+        scalars.share(c[name], name)
     for name in ("max_iter", "max_fun"):
-        as_integer(getattr(c, name), name, 1)
-    if c.n_iter_no_change != math.inf:
-        as_integer(c.n_iter_no_change, "n_iter_no_change", 1)
-    if isinstance(c.batch_size, str) and c.batch_size != "auto":
-        raise ValueError(f"batch_size is {c.batch_size!r}; expected an integer >= 1, or 'auto'")
-    if c.batch_size != "auto":
-        as_integer(c.batch_size, "batch_size", 1)
-    if not isinstance(c.verbose, bool | np.bool_):
-        as_integer(c.verbose, "verbose", 0)
+        scalars.as_integer(c[name], name, 1)
+    if c["n_iter_no_change"] != math.inf:
+        scalars.as_integer(c["n_iter_no_change"], "n_iter_no_change", 1)
+    if isinstance(c["batch_size"], str) and c["batch_size"] != "auto":
+        raise ValueError(f"batch_size is {c['batch_size']!r}; expected an integer >= 1, or 'auto'")
+    if c["batch_size"] != "auto":
+        scalars.as_integer(c["batch_size"], "batch_size", 1)
+    if not isinstance(c["verbose"], bool | np.bool_):
+        scalars.as_integer(c["verbose"], "verbose", 0)
     try:
         FitOptions(**fit_options(c, 1, 1.0))
-    except (TypeError, ValueError) as error:
-        error.args = (renamed(str(error), NAMES_OF_OPTIONS),)
+    except OptionError as error:
+        error.words = WORDS
         raise
-    if c.solver == "sgd" and c.learning_rate != "constant":
+    if c["solver"] == "sgd" and c["learning_rate"] != "constant":
         for name, default in (("schedule", "constant"), ("warmup_epochs", 0)):
-            if getattr(c, name) != default:
+            if c[name] != default:
                 raise ValueError(
-                    f"learning_rate is {c.learning_rate!r} and {name} is {getattr(c, name)!r}; "
+                    f"learning_rate is {c['learning_rate']!r} and {name} is {c[name]!r}; "
                     f"expected 'constant' or {default!r}, since both set the rate"
                 )
-    if partial:
-        _check_partial(c)
 
 
-def _check_partial(classifier: SigmaxClassifier) -> None:
-    c = classifier
-    prepared = hasattr(c, "network_") and c.network_.preparation is not None
+def check_partial(c: Mapping[str, Any], *, prepared: bool) -> None:
+    """Refuse what `partial_fit` cannot do, as it knows neither all rows nor all epochs.
+
+    prepared says whether the network has a preparation already.
+    """
     for name, default in {
         "early_stopping": False,
         "schedule": "constant",
         "warmup_epochs": 0,
         **({} if prepared else {"standardize": False, "nan": "error"}),
     }.items():
-        value = getattr(c, name)
+        value = c[name]
         if value != default:
             raise ValueError(f"{name} is {value!r}; expected {default!r} for partial_fit")
-    if isinstance(c.class_weight, str):
+    if isinstance(c["class_weight"], str):
         raise ValueError(
-            f"class_weight is {c.class_weight!r}; expected a dict or None for partial_fit"
+            f"class_weight is {c['class_weight']!r}; expected a dict or None for partial_fit"
         )
 
 
@@ -131,38 +148,37 @@ def hidden_layers(sizes: object) -> tuple[int, ...]:
             f"hidden_layer_sizes is {sizes!r}; expected an integer >= 1 or a sequence of them"
         )
     if not isinstance(sizes, Iterable):
-        return (as_integer(sizes, "hidden_layer_sizes", 1),)
-    return tuple(as_integer(n, f"hidden_layer_sizes[{i}]", 1) for i, n in enumerate(sizes))
+        return (scalars.as_integer(sizes, "hidden_layer_sizes", 1),)
+    return tuple(scalars.as_integer(n, f"hidden_layer_sizes[{i}]", 1) for i, n in enumerate(sizes))
 
 
-def fit_options(classifier: SigmaxClassifier, n_rows: int, mean_weight: float) -> dict[str, Any]:
+def fit_options(c: Mapping[str, Any], n_rows: int, mean_weight: float) -> dict[str, Any]:
     """Return the keywords of `Network.fit` for so many training rows of that mean weight.
 
     MLPClassifier adds (alpha/2) sum w^2 to the sum of a batch's costs and divides by the batch's
     weights in all. For a batch of m rows that is l2 = alpha / (m mean weight).
     """
-    c = classifier
-    lbfgs = c.solver == "lbfgs"
+    lbfgs = c["solver"] == "lbfgs"
     batch_size = n_rows if lbfgs else rows_per_batch(c, n_rows)
     options: dict[str, Any] = {
-        "epochs": c.max_iter,
-        "optimizer": c.solver,
-        "l2": c.alpha / (batch_size * mean_weight),
-        "shuffle": c.shuffle,
-        **{option: getattr(c, name) for option, name in _OF_SOLVER.get(c.solver, {}).items()},
-        **{name: getattr(c, name) for name in _OF_FIT},
+        "epochs": c["max_iter"],
+        "optimizer": c["solver"],
+        "l2": c["alpha"] / (batch_size * mean_weight),
+        "shuffle": c["shuffle"],
+        **{option: c[name] for option, name in _OF_SOLVER.get(c["solver"], {}).items()},
+        **{name: c[name] for name in _OF_FIT},
     }
     if lbfgs:
-        options |= {"gtol": c.tol, "max_evaluations": c.max_fun}
+        options |= {"gtol": c["tol"], "max_evaluations": c["max_fun"]}
     else:
         options["batch_size"] = batch_size
-        if not callable(c.schedule):  # which would give the rate by itself
-            options["learning_rate"] = c.learning_rate_init
-    if c.solver == "sgd":
-        if c.momentum == 0:
+        if not callable(c["schedule"]):  # which would give the rate by itself
+            options["learning_rate"] = c["learning_rate_init"]
+    if c["solver"] == "sgd":
+        if c["momentum"] == 0:
             del options["momentum"]
         else:
-            options["optimizer"] = "nesterov" if c.nesterovs_momentum else "momentum"
+            options["optimizer"] = "nesterov" if c["nesterovs_momentum"] else "momentum"
     return options
 
 
@@ -171,25 +187,24 @@ def of_one_epoch(options: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in options.items() if name in PARTIAL_OPTIONS}
 
 
-def rows_per_batch(classifier: SigmaxClassifier, n_rows: int) -> int:
+def rows_per_batch(c: Mapping[str, Any], n_rows: int) -> int:
     """Return batch_size, at most n_rows."""
-    wanted = classifier.batch_size
+    wanted = c["batch_size"]
     return min(n_rows, _LARGEST_AUTO_BATCH if wanted == "auto" else int(wanted))
 
 
-def rules(classifier: SigmaxClassifier, options: Mapping[str, Any], n_rows: int) -> Rules:
+def rules(c: Mapping[str, Any], options: Mapping[str, Any], n_rows: int) -> Rules:
     """Return what decides when training ends; options are those of `fit_options`."""
-    c = classifier
     return Rules(
         n_rows=n_rows,
-        learning_rate=c.learning_rate if c.solver == "sgd" else "constant",
-        learning_rate_init=c.learning_rate_init,
-        power_t=c.power_t,
-        tol=c.tol,
-        n_iter_no_change=math.inf if c.solver == "lbfgs" else c.n_iter_no_change,
+        learning_rate=c["learning_rate"] if c["solver"] == "sgd" else "constant",
+        learning_rate_init=c["learning_rate_init"],
+        power_t=c["power_t"],
+        tol=c["tol"],
+        n_iter_no_change=math.inf if c["solver"] == "lbfgs" else c["n_iter_no_change"],
         l2=options["l2"],
         l1=options["l1"],
-        verbose=bool(c.verbose),
+        verbose=bool(c["verbose"]),
     )
 
 
@@ -213,7 +228,7 @@ def class_weights(class_weight: object, classes: Array) -> str | tuple[float, ..
     if class_weight is None:
         return None
     if isinstance(class_weight, str):
-        return checks.choice(class_weight, "class_weight", ("balanced",), ", a dict or None")
+        return scalars.choice(class_weight, "class_weight", ("balanced",), ", a dict or None")
     if not isinstance(class_weight, Mapping):
         raise TypeError(
             f"class_weight is {class_weight!r}; expected 'balanced', a dict {{class: weight}} or "
@@ -226,5 +241,5 @@ def class_weights(class_weight: object, classes: Array) -> str | tuple[float, ..
             raise ValueError(
                 f"class_weight has {name!r}; expected one of the classes, {list(index)}"
             )
-        per_class[index[name]] = checks.from_zero(weight, f"class_weight[{name!r}]")
+        per_class[index[name]] = scalars.from_zero(weight, f"class_weight[{name!r}]")
     return tuple(per_class)

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from sigmax._arrays import is_sparse, not_finite
+from sigmax._boundary.arrays import is_sparse, not_finite
 from sigmax._estimator.labels import require_one_kind
 
 try:

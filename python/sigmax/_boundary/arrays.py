@@ -1,0 +1,216 @@
+"""The one door from Python values to C: every array and integer that C sees was checked here.
+
+An array that already has the network's dtype (integer labels: int64), in C order and aligned, is
+used as it is. Anything else that NumPy can view as real numbers is converted once.
+"""
+
+from __future__ import annotations
+
+import math
+import sys
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import numpy as np
+
+from sigmax._sigmax import ffi, lib
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    from sigmax._sigmax import CData
+
+Array: TypeAlias = "npt.NDArray[Any]"
+
+FLOAT32 = np.dtype(np.float32)
+FLOAT64 = np.dtype(np.float64)
+INT64 = np.dtype(np.int64)
+
+# (array) or (type, array), of a contiguous array -> char[] or type, which keeps the array alive
+pointer = ffi.from_buffer
+
+SOFT_LABEL_TOLERANCE = 1e-3  # how far the sum of a row of soft labels may be from 1
+_BLOCK = 1 << 16  # entries that a check looks at in one go, to bound its temporaries
+
+
+def is_sparse(value: object) -> bool:
+    """Tell whether value is one of SciPy's sparse arrays or matrices, without importing SciPy."""
+    return hasattr(value, "tocsr") and hasattr(value, "nnz")
+
+
+def as_numbers(value: object, name: str, hint: str = "") -> Array:
+    """View value as a plain array of real numbers, not yet converted."""
+    if is_sparse(value):
+        raise TypeError(f"{name} is a sparse matrix; expected a dense array: {name}.toarray()")
+    masked = sys.modules.get("numpy.ma")  # without that module there is no masked array either
+    if masked is not None and isinstance(value, masked.MaskedArray) and masked.is_masked(value):
+        first = np.argwhere(masked.getmaskarray(value))[0].tolist()
+        raise ValueError(f"{name} is masked at {first}; expected an array without masked entries")
+    try:
+        array = _of_frame(value) if hasattr(value, "dtypes") else np.asarray(value)
+    except ValueError as error:
+        raise ValueError(f"{name} is no array of numbers: {error}") from error
+    except TypeError as error:
+        raise TypeError(f"{name} is no array of numbers: {error}") from error
+    if array.dtype.kind not in "biuf":
+        first = f" (its first value is {array.flat[0]!r})" if array.size else ""
+        raise TypeError(f"{name} has dtype {array.dtype}{first}; expected real numbers{hint}")
+    return array
+
+
+def _of_frame(frame: Any) -> Array:
+    """Return a data frame's values; NumPy alone makes objects of numbers beside truth values."""
+    array = np.asarray(frame)
+    if array.dtype == object and array.ndim == 2:
+        kinds = {getattr(dtype, "kind", "O") for dtype in frame.dtypes}
+        if kinds <= set("biuf"):
+            array = frame.to_numpy(FLOAT64, na_value=math.nan)
+    return array
+
+
+def as_real(given: Array, dtype: np.dtype[Any], name: str) -> tuple[Array, CData]:
+    """Convert to dtype and C order where needed, and refuse infinity and NaN."""
+    array = convert(given, dtype)
+    data = pointer(array)
+    require_finite(given, array, data, name)
+    return array, data
+
+
+def convert(given: Array, dtype: np.dtype[Any]) -> Array:
+    """Return given itself, or a copy of it in dtype, C order and alignment."""
+    with np.errstate(over="ignore", invalid="ignore"):  # what overflows is refused, with its place
+        array = np.asarray(given, dtype=dtype, order="C")
+    return array if array.flags.aligned else array.copy()
+
+
+def require_finite(
+    given: Array,
+    array: Array,
+    data: CData,
+    name: str,
+    number: Callable[[int], int] | None = None,
+) -> None:
+    """Refuse infinity and NaN in array; the error shows the value as it was given.
+
+    number says which row of the caller's array a row of this one is; None: the same.
+    """
+    position = lib.sigmax_first_non_finite(array.itemsize, data, array.size)
+    if position == array.size:
+        return
+    index = tuple(map(int, np.unravel_index(position, array.shape)))
+    place = index if number is None else (number(index[0]), *index[1:])
+    raise not_finite(name, place, given[index], array.dtype)
+
+
+def not_finite(name: str, place: tuple[Any, ...], value: Any, dtype: np.dtype[Any]) -> ValueError:
+    """Return the error for a value that is no finite number in dtype; place: row, column."""
+    problem = f"too large for {dtype}" if np.isfinite(value) else "expected a finite number"
+    return ValueError(f"{place_of(name, place)}: {value}; {problem}")
+
+
+def direct(X: object, dtype: np.dtype[Any], width: int) -> CData | None:
+    """Return the pointer to an X that C can take as it is, once its values are known to be finite.
+
+    None for any other: it has to be opened, see `_rows.open_rows`.
+    """
+    if (
+        type(X) is np.ndarray
+        and X.dtype is dtype
+        and X.flags.carray
+        and X.ndim == 2
+        and X.shape[1] == width
+    ):
+        return pointer(X)
+    return None
+
+
+def require_shape(shape: tuple[int, ...], width: int, name: str) -> None:
+    """Refuse the shape of an X that is not (rows, width)."""
+    if len(shape) != 2 or shape[1] != width:
+        raise ValueError(_wrong_shape(shape, width, name))
+
+
+def _wrong_shape(shape: tuple[int, ...], width: int, name: str) -> str:
+    if len(shape) == 2:
+        return f"{name} has {shape[1]} columns; expected {width}"
+    text = f"{name} has shape {shape}; expected two dimensions, (rows, {width})"
+    if shape == (width,):
+        return f"{text}: for a single row, {name}.reshape(1, -1)"
+    if len(shape) == 1 and width == 1:
+        return f"{text}: for a single column, {name}.reshape(-1, 1)"
+    if len(shape) > 2 and math.prod(shape[1:]) == width:
+        return f"{text}: for images, {name}.reshape(len({name}), -1)"
+    return text
+
+
+def place_of(name: str, index: tuple[Any, ...]) -> str:
+    """Return where an entry is, such as 'X, row 3, column 1'."""
+    words = ("row", "column") if len(index) == 2 else ("position",) * len(index)
+    return ", ".join([name, *(f"{word} {i}" for word, i in zip(words, index, strict=True))])
+
+
+def as_targets(
+    y: object,
+    dtype: np.dtype[Any],
+    n_classes: int,
+    name: str = "y",
+    *,
+    sum_to_one: bool = True,
+) -> tuple[Array | None, Array | None]:
+    """Return (labels (n,) of int64, None), or (None, targets (n, n_classes) of dtype)."""
+    hint = (
+        f": integer labels from 0 to {n_classes - 1}; of names, "
+        f"names, {name} = numpy.unique({name}, return_inverse=True) makes them"
+    )
+    given = as_numbers(y, name, hint)
+    if given.ndim == 1:
+        return _as_labels(given, n_classes, name), None
+    if given.ndim == 2 and given.shape[1] == n_classes:
+        return None, _as_soft_labels(given, dtype, name, sum_to_one)
+    text = (
+        f"{name} has shape {given.shape}; expected integer labels (n,), or rows (n, {n_classes}) "
+        "of class probabilities"
+    )
+    if given.ndim == 2 and given.shape[1] == 1:
+        text += f": for a column of labels, {name}.ravel()"
+    raise ValueError(text)
+
+
+def _as_labels(given: Array, n_classes: int, name: str) -> Array:
+    if given.dtype.kind == "b" and n_classes != 2:
+        raise ValueError(f"{name} holds bools, which name two classes; there are {n_classes}")
+    if given.dtype.kind == "f":
+        fractional = np.flatnonzero(given != np.trunc(given))  # NaN too: it differs from itself
+        if fractional.size:
+            row = fractional[0]
+            raise ValueError(f"{name}, row {row}: label {given[row]}; expected an integer")
+    if given.size and (given.min() < 0 or given.max() >= n_classes):
+        row = np.flatnonzero((given < 0) | (given >= n_classes))[0]
+        raise ValueError(
+            f"{name}, row {row}: label {given[row]}; expected an integer from 0 to {n_classes - 1}"
+        )
+    return convert(given, INT64)
+
+
+def _as_soft_labels(given: Array, dtype: np.dtype[Any], name: str, sum_to_one: bool) -> Array:
+    array, _ = as_real(given, dtype, name)
+    step = max(1, _BLOCK // max(1, array.shape[1]))
+    for start in range(0, len(array), step):
+        block = array[start : start + step]
+        if block.min() < 0:
+            row, column = np.argwhere(block < 0)[0]
+            raise ValueError(
+                f"{place_of(name, (start + row, column))}: {block[row, column]}; "
+                "expected a probability >= 0"
+            )
+        if not sum_to_one:
+            continue
+        sums = block.sum(axis=1, dtype=np.float64)
+        off = np.flatnonzero(np.abs(sums - 1.0) > SOFT_LABEL_TOLERANCE)
+        if off.size:
+            row = off[0]
+            raise ValueError(
+                f"{name}, row {start + row}: its entries sum to {sums[row]:.6g}; "
+                f"expected 1 within {SOFT_LABEL_TOLERANCE:g}"
+            )
+    return array

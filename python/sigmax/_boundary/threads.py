@@ -1,0 +1,82 @@
+"""How many threads a call may use, and why so many."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from sigmax._boundary.scalars import as_integer
+from sigmax._boundary.status import check
+from sigmax._sigmax import lib
+
+_INT_MAX = 2**31 - 1
+
+# what set_num_threads was last given; None: C goes by the environment, affinity and quotas
+_chosen_threads: int | None = None
+
+
+def get_num_threads() -> int:
+    """Return how many threads a call may use, at least 1.
+
+    In order: `set_num_threads`, else the environment variable `SIGMAX_NUM_THREADS`, else the first
+    item of `OMP_NUM_THREADS`, else what affinity and quotas allow. Results do not depend on it.
+    """
+    return lib.sigmax_get_num_threads()
+
+
+def set_num_threads(n: int | None) -> None:
+    """Set how many threads the calls that follow may use; None goes back to the default.
+
+    Parameters
+    ----------
+    n : int or None
+        At least 1, and taken as given, even beyond the number of cores.
+
+    Raises
+    ------
+    TypeError, ValueError
+        When n is no integer, or below 1.
+
+    Examples
+    --------
+    >>> sigmax.set_num_threads(1)
+    """
+    global _chosen_threads
+    count = None if n is None else as_integer(n, "n", 1, _INT_MAX)
+    check(lib.sigmax_set_num_threads(0 if count is None else count))
+    _chosen_threads = count
+
+
+@contextmanager
+def num_threads(n: int | None) -> Iterator[None]:
+    """Use n threads within a `with` block, and what was set before after it.
+
+    The setting is the process's: other threads see it too.
+
+    Examples
+    --------
+    >>> with sigmax.num_threads(2):
+    ...     network.fit(X, y)
+    """
+    before = _chosen_threads
+    set_num_threads(n)
+    try:
+        yield
+    finally:
+        set_num_threads(before)
+
+
+def thread_reason() -> str:
+    if _chosen_threads is not None:
+        return "set_num_threads"
+    reason = "affinity and quotas"
+    # the twin of number_of_variable in csrc/thread_count.c
+    for name, end in (("OMP_NUM_THREADS", r"(,|\Z)"), ("SIGMAX_NUM_THREADS", r"\Z")):
+        text = os.environ.get(name, "")
+        if re.match(rf"\s*\+?\d*[1-9]\d*\s*{end}", text, re.ASCII):
+            reason = f"{name}={text}"
+        elif text:
+            reason += f"; {name}={text} is ignored, an integer >= 1 is expected"
+    return reason

@@ -1,0 +1,37 @@
+"""How the shell calls the options of training: learning_rate is --learning-rate."""
+
+from __future__ import annotations
+
+from sigmax._training.options import OPTIONS
+from sigmax.errors import NO_VALUE, Mention, Words
+
+
+def flag(name: str) -> str:
+    """Return how an option of training is given here.
+
+    Examples
+    --------
+    >>> flag("learning_rate")
+    '--learning-rate'
+    """
+    return "--" + name.replace("_", "-")
+
+
+class Flags(Words):
+    """The words of the shell."""
+
+    def name(self, name: str) -> str:
+        """Return the flag of an option; other arguments keep their names."""
+        return flag(name) if name in OPTIONS else name
+
+    def mention(self, mention: Mention) -> str:
+        """Return a flag with its value: "--optimizer adam", "--standardize", "--l2 is 1"."""
+        name, value = self.name(mention.name), mention.value
+        if mention.name not in OPTIONS or value is NO_VALUE:
+            return super().mention(mention)
+        if mention.link == " is ":
+            return f"{name} is {'not given' if value is None else repr(value)}"
+        return name if value is True else f"{name} {value}"
+
+
+FLAGS = Flags()

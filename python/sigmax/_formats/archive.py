@@ -1,0 +1,328 @@
+"""Archives of arrays: written whole or not at all, and believed only after everything was checked.
+
+An archive is an uncompressed .npz file of little-endian arrays in version 1.0 of the .npy format,
+without pickles. Any program that finds its way in a zip file can read it: the member "name.npy" of
+the central directory is stored as it is, its header ends with a line feed, and the numbers follow
+in C order. What arrays a kind of file holds is a `Form`.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import secrets
+import stat
+import struct
+import sys
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from io import BytesIO
+from typing import Any, BinaryIO, TypeAlias
+from zipfile import BadZipFile, ZipFile, ZipInfo
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sigmax._formats import npy
+from sigmax.errors import FileFormatError
+
+_END_RECORD = 22  # bytes of the record that ends a zip archive without a comment
+
+Path = str | os.PathLike[str]
+Array: TypeAlias = NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Form:
+    """What arrays one kind of file holds.
+
+    Attributes
+    ----------
+    what : str
+        The kind, as the errors call it: "model".
+    required, optional : tuple of str
+        Names of arrays; any other is refused.
+    others : mapping of str to str
+        An array that gives away another kind of file, and what to say then.
+    """
+
+    what: str
+    required: tuple[str, ...]
+    optional: tuple[str, ...] = ()
+    others: Mapping[str, str] = field(default_factory=dict)
+
+
+def write(path: Path, arrays: Mapping[str, Any]) -> None:
+    """Write an archive, at exactly this path.
+
+    It is written beside its final place and renamed when it is complete and on the disk, so that an
+    earlier file stays as it was if anything fails.
+
+    Parameters
+    ----------
+    path : str or path-like
+        An existing regular file is replaced, and its permissions are kept.
+    arrays : mapping of str to array_like
+
+    Raises
+    ------
+    OSError
+        When the file cannot be written.
+
+    Examples
+    --------
+    >>> write("numbers.npz", {"primes": [2, 3, 5]})
+    """
+    target, mode = _target(path)
+    temporary = os.path.join(os.path.dirname(target), f".sigmax-{secrets.token_hex(8)}.tmp")
+    contents = {name: little_endian(np.asarray(array)) for name, array in arrays.items()}
+    try:
+        with open(temporary, "xb") as file:
+            _write_zip(file, contents)
+            file.flush()
+            os.fsync(file.fileno())
+        if mode is not None:
+            os.chmod(temporary, stat.S_IMODE(mode))
+        os.replace(temporary, target)
+    except BaseException:
+        with suppress(OSError):
+            os.unlink(temporary)
+        raise
+    _sync_directory(os.path.dirname(target))
+
+
+def require_writable(path: Path) -> None:
+    """Refuse a path that `write` could not write to, as far as that can be told beforehand.
+
+    Raises OSError, FileNotFoundError and PermissionError among them.
+
+    Examples
+    --------
+    >>> require_writable("absent/numbers.npz")
+    FileNotFoundError: [Errno 2] No such file or directory: '.../absent'
+    """
+    target, _ = _target(path)
+    folder = os.path.dirname(target)
+    os.stat(folder)
+    if not os.access(folder, os.W_OK):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), folder)
+
+
+def read(path: Path, form: Form) -> dict[str, Array]:
+    """Return the arrays of an archive of that form, each checked against the bytes that are there.
+
+    Nothing in the file is executed, and no more memory is taken than a small multiple of its size.
+    The arrays may be read-only.
+
+    Raises
+    ------
+    OSError
+        When the file cannot be read, FileNotFoundError and PermissionError among them.
+    FileFormatError
+        When the file is damaged, incomplete, or of another form, saying in what way.
+
+    Examples
+    --------
+    >>> read("numbers.npz", Form("table", required=("primes",)))["primes"]
+    array([2, 3, 5])
+    """
+    name = os.fsdecode(path)
+    with open(name, "rb") as file:
+        # one byte more than there should be: a device or a growing file must not fill the memory
+        content = file.read(os.fstat(file.fileno()).st_size + 1)
+    try:
+        return _read(content, form)
+    except FileFormatError as error:
+        raise FileFormatError(f"{name}: {error}") from error.__cause__
+
+
+def little_endian(array: Array) -> Array:
+    """Return array itself, or a little-endian copy of it.
+
+    Examples
+    --------
+    >>> little_endian(np.zeros(1, ">i4")).dtype.str
+    '<i4'
+    """
+    return array.astype(array.dtype.newbyteorder("<"), copy=False)
+
+
+def scalar(arrays: Mapping[str, Array], name: str, dtype: str) -> Any:
+    """Return the one number of the array `name`, which must be of exactly this dtype.
+
+    Raises FileFormatError otherwise.
+
+    Examples
+    --------
+    >>> scalar({"seed": np.array(7, "<u8")}, "seed", "<u8")
+    7
+    """
+    return vector(arrays, name, dtype, ()).item()
+
+
+def vector(
+    arrays: Mapping[str, Array], name: str, dtype: str, shape: tuple[int, ...] | None = None
+) -> Array:
+    """Return the array `name`, of exactly this dtype and shape; None: any one-dimensional one.
+
+    Raises FileFormatError otherwise.
+
+    Examples
+    --------
+    >>> vector({"sizes": np.array([2, 2], "<i8")}, "sizes", "<i8")
+    array([2, 2])
+    """
+    array = arrays[name]
+    fits = array.ndim == 1 if shape is None else array.shape == shape
+    if array.dtype != dtype or not fits:
+        expected = "(n,)" if shape is None else shape
+        raise FileFormatError(
+            f"{name} is {array.dtype} {array.shape}; expected {np.dtype(dtype)} {expected}"
+        )
+    return array
+
+
+def as_text(value: object) -> Array:
+    """Return a string, or strings, as the array that `texts` reads.
+
+    Examples
+    --------
+    >>> as_text("float32").dtype
+    dtype('<U7')
+    """
+    return np.asarray(value, dtype=np.str_)
+
+
+def texts(array: Array, name: str, shape: tuple[int, ...]) -> list[str]:
+    """Return the strings of an array of that shape; it must hold Unicode and nothing else.
+
+    Raises FileFormatError otherwise.
+
+    Examples
+    --------
+    >>> texts(as_text("float32"), "dtype", ())
+    ['float32']
+    """
+    if array.dtype.kind != "U" or array.dtype.byteorder == ">" or array.shape != shape:
+        raise FileFormatError(f"{name} is {array.dtype} {array.shape}; expected str {shape}")
+    code_points = np.frombuffer(array.tobytes(), "<u4")
+    if code_points.max(initial=0) > sys.maxunicode:
+        raise FileFormatError(f"{name} holds {code_points.max()}, which is no code point")
+    return [str(text) for text in array.reshape(-1)]
+
+
+def _target(path: Path) -> tuple[str, int | None]:
+    """Return where to write, and the mode of what is there; it can be a regular file only."""
+    target = os.path.realpath(os.fsdecode(path))  # a link stays, what it points to is replaced
+    try:
+        mode = os.stat(target).st_mode
+    except FileNotFoundError:
+        return target, None
+    if not stat.S_ISREG(mode):
+        raise OSError(f"{target} exists and is no regular file; expected a file name")
+    return target, mode
+
+
+class _Zip(ZipFile):
+    """A zip archive that nobody finishes by accident.
+
+    Ctrl-C may come between any two lines of zipfile. Closing the archive on the way out would then
+    raise another exception in place of it, and deleting it print one more.
+    """
+
+    def __del__(self) -> None:
+        """Leave an interrupted archive as it is: whoever wrote it throws it away."""
+
+
+def _write_zip(file: BinaryIO, arrays: Mapping[str, Array]) -> None:
+    """Write what numpy.savez would, without its way out of an interruption."""
+    zip_file = _Zip(file, "w")
+    for name, array in arrays.items():
+        member = zip_file.open(f"{name}.npy", "w", force_zip64=True)
+        np.lib.format.write_array(member, array, (1, 0), allow_pickle=False)
+        member.close()
+    zip_file.close()
+
+
+def _sync_directory(directory: str) -> None:
+    """Put the new name on the disk too, where the system can: the content is there already."""
+    with suppress(OSError, AttributeError):
+        descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+def _read(content: bytes, form: Form) -> dict[str, Array]:
+    # the archive must be the whole file: nothing before it, nothing after it
+    if not content.startswith(b"PK\3\4"):
+        raise FileFormatError(f"not a {form.what} file: it does not begin as an .npz archive does")
+    if content[-_END_RECORD:][:4] != b"PK\5\6":
+        raise FileFormatError("truncated or damaged: the end of the archive is missing")
+    try:
+        archive = _Zip(BytesIO(content))
+        return {
+            member.filename.removesuffix(".npy"): _read_array(archive, member)
+            for member in _checked_members(archive, content, form)
+        }
+    # What zipfile raises for what is damaged, checksums included. A MemoryError, or the
+    # RuntimeError of a lock for which there is no memory, is not the file's fault.
+    except (
+        BadZipFile,
+        EOFError,
+        LookupError,
+        NotImplementedError,
+        OSError,
+        OverflowError,
+        struct.error,
+        ValueError,
+    ) as error:
+        if isinstance(error, FileFormatError):
+            raise
+        raise FileFormatError(f"damaged: {error}") from error
+
+
+def _checked_members(archive: ZipFile, content: bytes, form: Form) -> list[ZipInfo]:
+    """Return the archive's members when they are those of the form, stored as they are."""
+    members = archive.infolist()
+    declared = int.from_bytes(content[-12:-10], "little")  # in the end record
+    # a damaged length could hide a member, and a second archive the first
+    if declared != len(members) or min((m.header_offset for m in members), default=0) != 0:
+        raise FileFormatError(f"damaged: it declares {declared} arrays, {len(members)} were found")
+    _check_names([member.filename for member in members], form)
+    for member in members:
+        if member.flag_bits & 1:
+            raise FileFormatError(f"{member.filename!r} is encrypted; a {form.what} is not")
+        if member.compress_type != 0 or member.file_size != member.compress_size:
+            raise FileFormatError(
+                f"{member.filename!r} is compressed; a {form.what} is stored as it is"
+            )
+    if sum(member.file_size for member in members) > len(content):
+        raise FileFormatError("truncated or damaged: it declares more bytes than it has")
+    return members
+
+
+def _check_names(names: Iterable[str], form: Form) -> None:
+    found = list(names)
+    for name, text in form.others.items():
+        if f"{name}.npy" in found:
+            raise FileFormatError(text)
+    allowed = {f"{name}.npy" for name in form.required + form.optional}
+    for name in found:
+        if name not in allowed:
+            raise FileFormatError(f"it holds {name!r}, which is no part of a {form.what}")
+        if found.count(name) > 1:
+            raise FileFormatError(f"it holds {name!r} more than once")
+    for required in form.required:
+        if f"{required}.npy" not in found:
+            raise FileFormatError(f"{required!r} is missing")
+
+
+def _read_array(archive: ZipFile, member: ZipInfo) -> Array:
+    """Read one .npy member; its shape must account for every byte of it."""
+    content, name = archive.read(member), repr(member.filename)  # which checks the checksum
+    file = BytesIO(content)
+    header = npy.read_header(file, len(content), name, versions=((1, 0),))
+    return npy.shaped(file.read(), header, name)

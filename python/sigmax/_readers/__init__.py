@@ -1,1 +1,0 @@
-"""Readers of data files, which may be damaged or hostile: csv, .npy, .npz, idx."""

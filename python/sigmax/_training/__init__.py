@@ -1,0 +1,1 @@
+"""What changes a model over epochs: options, the loop, history, checkpoints."""

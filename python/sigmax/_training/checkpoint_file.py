@@ -1,0 +1,385 @@
+"""Checkpoints: all that a training needs to go on as if it had never been interrupted.
+
+A checkpoint is an archive (see `sigmax._formats.archive`) of the arrays that make the network, as
+in a model file, and of these:
+
+| name               | dtype, shape      | what                                                   |
+|--------------------|-------------------|--------------------------------------------------------|
+| checkpoint_version | int64, ()         | 1                                                      |
+| options            | uint8, (n,)       | JSON in UTF-8: the options of `fit`, by name           |
+| progress           | uint8, (n,)       | JSON in UTF-8: the numbers of `TrainingState`          |
+| moments            | as the parameters | the optimiser's state, (0,) where it has none          |
+| best               | as the parameters | optional: the best parameters so far                   |
+| history_...        | float64, (epochs) | a series of `History`, (0,) where it is empty          |
+
+JSON keeps every bit of a float64 and executes nothing. Data and functions are not stored: they are
+passed again. All shuffles and dropout masks are functions of the network's seed, its epochs and the
+number of updates, so that no generator has a state of its own to keep.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, cast
+
+import numpy as np
+
+from sigmax._formats import archive
+from sigmax._model import model_file
+from sigmax._sigmax import lib
+from sigmax._training.history import SERIES, History
+from sigmax._training.options import OPTIONS, FitOptions
+from sigmax._training.training_state import TrainingState, new_progress
+from sigmax.errors import FileFormatError
+
+if TYPE_CHECKING:
+    from sigmax._boundary.arrays import Array
+    from sigmax._model.model import Model
+
+VERSION = 1
+
+_HISTORY = tuple(f"history_{name}" for name in SERIES)
+_REQUIRED = ("progress", "moments", *_HISTORY)
+_OPTIONAL = ("best",)
+
+_COUNTS = ("epoch", "position", "batch", "step")
+_SUMS = ("cost", "n_correct", "seconds")
+
+_FORM = archive.Form(
+    what="checkpoint",
+    required=("checkpoint_version", *model_file.MODEL_REQUIRED, "options", *_REQUIRED),
+    optional=(*_OPTIONAL, *model_file.MODEL_OPTIONAL),
+    others={"format_version": "it is a model, and no checkpoint: Network.load reads it"},
+)
+_FUNCTION = {"function": True}  # stands in the JSON for what has to be passed again
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """What a checkpoint holds.
+
+    Attributes
+    ----------
+    path : str
+        Where it was read.
+    model : Model
+        As it was at that moment.
+    options : dict
+        The options by name, those that a resumed run has to have as well.
+    functions : frozenset of str
+        The options that were functions, which are passed again.
+    state : TrainingState
+        Where the training stood.
+    """
+
+    path: str
+    model: Model
+    options: dict[str, Any]
+    functions: frozenset[str]
+    state: TrainingState
+
+
+def save(path: archive.Path, model: Model, options: FitOptions, state: TrainingState) -> None:
+    """Write a checkpoint; a failure leaves an earlier one at that path as it was.
+
+    Raises
+    ------
+    OSError
+        When the file cannot be written.
+    ValueError
+        When a parameter is not finite.
+
+    Examples
+    --------
+    >>> save("run.checkpoint", model, FitOptions(epochs=100), state)
+    """
+    stored = {name: _plain(options, name) for name in OPTIONS if _is_kept(name)}
+    arrays = {
+        "checkpoint_version": np.asarray(VERSION, "<i8"),
+        **model_file.model_arrays(model),
+        "options": as_json(stored),
+        **state_arrays(state, model),
+    }
+    archive.write(path, arrays)
+
+
+def load(path: archive.Path) -> Checkpoint:
+    """Read a checkpoint that `save` wrote, and check all of it.
+
+    Raises
+    ------
+    OSError
+        When the file cannot be read.
+    FileFormatError
+        When the file is damaged, incomplete, or no checkpoint, saying in what way.
+
+    Examples
+    --------
+    >>> load("run.checkpoint").state.epoch
+    17
+    """
+    arrays = archive.read(path, _FORM)
+    try:
+        version = archive.scalar(arrays, "checkpoint_version", "<i8")
+        if version != VERSION:
+            raise FileFormatError(f"checkpoint_version is {version}; this release reads {VERSION}")
+        model = model_file.as_model(arrays)
+        options, functions = _options(from_json(arrays, "options"))
+        state = as_state(arrays, model, options)
+    except FileFormatError as error:
+        raise FileFormatError(f"{os.fsdecode(path)}: {error}") from error.__cause__
+    return Checkpoint(os.fsdecode(path), model, options, functions, state)
+
+
+def _is_kept(name: str) -> bool:
+    return str(OPTIONS[name].metadata["resume"]) != "free"
+
+
+# ---- options as JSON -----------------------------------------------------------------------------
+
+
+def _plain(options: FitOptions, name: str) -> Any:
+    """Return an option as JSON can have it."""
+    value = getattr(options, name)
+    if callable(value) or (OPTIONS[name].metadata["resume"] == "again" and value):
+        return _FUNCTION
+    if isinstance(value, Mapping):
+        return {"pairs": list(value.items())}  # JSON has no integers as keys
+    return value
+
+
+def _options(stored: dict[str, Any]) -> tuple[dict[str, Any], frozenset[str]]:
+    """Return the stored options, checked, and the names of those that were functions."""
+    known = {name for name in OPTIONS if _is_kept(name)}
+    for name in stored.keys() ^ known:
+        problem = "is no option of this release" if name in stored else "is missing"
+        raise FileFormatError(f"options: {name!r} {problem}")
+    functions = frozenset(name for name, value in stored.items() if value == _FUNCTION)
+    values = {name: _unpaired(value) for name, value in stored.items() if name not in functions}
+    if not functions <= {"schedule", "callbacks"}:
+        raise FileFormatError(f"options: {', '.join(sorted(functions))} cannot be a function")
+    try:
+        # with a checkpoint, for that is what made sense of checkpoint_every
+        options = FitOptions(**values, checkpoint="-")
+    except (TypeError, ValueError) as error:
+        raise FileFormatError(f"options: {error}") from error
+    return {name: getattr(options, name) for name in values}, functions
+
+
+def _unpaired(value: Any) -> Any:
+    if not isinstance(value, dict):
+        return value
+    try:
+        return dict(value["pairs"])
+    except (LookupError, TypeError, ValueError) as error:
+        raise FileFormatError(f"options: {value!r} is no mapping") from error
+
+
+# ---- the state as arrays -------------------------------------------------------------------------
+
+
+def state_arrays(state: TrainingState, model: Model) -> dict[str, Any]:
+    """Return a state as arrays; `as_state` is the way back.
+
+    Examples
+    --------
+    >>> state_arrays(TrainingState(), model)["moments"]
+    array([], dtype=float32)
+    """
+    # in the file, updates are called step
+    c = state.progress
+    progress: dict[str, Any] = {
+        "epoch": state.epoch,
+        "position": state.position,
+        "batch": c.batch,
+        "step": c.step,
+        "cost": c.cost,
+        "n_correct": c.n_correct,
+        "seconds": state.elapsed,
+    }
+    progress |= {
+        "n_rows": state.n_rows,
+        "finished": state.finished,
+        "marks": dict(state.marks),
+        "stopping": dict(state.stopping),
+        "schedule": dict(state.schedule),
+        "best_epoch": state.history.best_epoch,
+        "stopped": state.history.stopped,
+    }
+    arrays: dict[str, Any] = {
+        "progress": as_json(progress),
+        "moments": np.asarray(state.optimizer_state, model.layout.dtype),
+    }
+    if state.best is not None:
+        arrays["best"] = state.best
+    for name, array in zip(SERIES, _HISTORY, strict=True):
+        arrays[array] = np.asarray(getattr(state.history, name), np.float64)
+    return arrays
+
+
+def as_state(
+    arrays: Mapping[str, Array], model: Model, options: Mapping[str, Any]
+) -> TrainingState:
+    """Return the state of a training of this network with these options, after every check.
+
+    Raises FileFormatError, naming what is wrong, its value and what was expected.
+
+    Examples
+    --------
+    >>> as_state(arrays, model, {"epochs": 30, "optimizer": "adam"}).epoch
+    17
+    """
+    progress = from_json(arrays, "progress")
+    read = _Numbers(progress)
+    numbers: dict[str, Any] = {name: read.count(name) for name in _COUNTS}
+    numbers |= {name: read.number(name) for name in _SUMS}
+    n_rows = None if progress.get("n_rows") is None else read.count("n_rows")
+    if n_rows is not None and numbers["position"] > n_rows:
+        raise FileFormatError(f"progress: position is {numbers['position']} of {n_rows} rows")
+    history = _history(arrays, read)
+    if not history.epochs == numbers["epoch"] <= options["epochs"]:
+        raise FileFormatError(
+            f"progress: epoch is {numbers['epoch']} of {options['epochs']}, "
+            f"history has {history.epochs}"
+        )
+    if model.epochs_trained < numbers["epoch"]:
+        raise FileFormatError(
+            f"epochs_trained is {model.epochs_trained}, but epoch is {numbers['epoch']}"
+        )
+    state_count = _state_count(model, options["optimizer"])
+    moments = _finite(arrays, "moments", model)
+    if moments.size not in (0, state_count) or (
+        moments.size == 0 and numbers["step"] and state_count
+    ):
+        raise FileFormatError(f"moments has {moments.size} entries; expected {state_count}")
+    best = _finite(arrays, "best", model) if "best" in arrays else None
+    if best is not None and best.size != model.layout.n_parameters:
+        raise FileFormatError(f"best has {best.size} entries; expected {model.layout.n_parameters}")
+    return TrainingState(
+        epoch=numbers["epoch"],
+        progress=new_progress(
+            cost=numbers["cost"],
+            n_correct=numbers["n_correct"],
+            batch=numbers["batch"],
+            updates=numbers["step"],
+        ),
+        offset=numbers["position"],
+        seconds=numbers["seconds"],
+        optimizer_state=moments.copy(),
+        history=history,
+        stopping=read.mapping("stopping", "value", "epoch", "waited"),
+        best=None if best is None else best.copy(),
+        schedule=read.mapping("schedule", "share", "best", "waited"),
+        n_rows=n_rows,
+        marks=read.marks(),
+        finished=read.truth("finished"),
+    )
+
+
+class _Numbers:
+    """The numbers of a JSON object, each checked when it is asked for."""
+
+    def __init__(self, values: Mapping[str, Any]) -> None:
+        self.values = values
+
+    def _found(self, name: str, fits: bool, expected: str) -> Any:
+        if not fits:
+            raise FileFormatError(
+                f"progress: {name} is {self.values.get(name)!r}; expected {expected}"
+            )
+        return self.values[name]
+
+    def count(self, name: str) -> int:
+        value: Any = self.values.get(name)
+        fits = type(value) is int and 0 <= value < 2**63
+        return cast(int, self._found(name, fits, "a whole number >= 0"))
+
+    def number(self, name: str) -> float:
+        value: Any = self.values.get(name)
+        fits = type(value) in (int, float) and math.isfinite(value) and value >= 0
+        return float(self._found(name, fits, "a finite number >= 0"))
+
+    def truth(self, name: str) -> bool:
+        return cast(bool, self._found(name, type(self.values.get(name)) is bool, "true or false"))
+
+    def text(self, name: str) -> str | None:
+        value = self.values.get(name)
+        fits = name in self.values and (value is None or type(value) is str)
+        return cast("str | None", self._found(name, fits, "a text or null"))
+
+    def mapping(self, name: str, *keys: str) -> dict[str, float]:
+        value: Any = self.values.get(name)
+        fits = isinstance(value, dict) and (not value or value.keys() == set(keys))
+        fits = fits and all(type(v) in (int, float) for v in value.values())
+        return dict(self._found(name, fits, f"numbers by the names {', '.join(keys)}, or none"))
+
+    def marks(self) -> dict[str, int]:
+        value: Any = self.values.get("marks")
+        fits = isinstance(value, dict) and value.keys() <= {"training", "validation"}
+        fits = fits and all(type(mark) is int for mark in value.values())
+        return dict(self._found("marks", fits, "checksums of training and validation"))
+
+
+def _history(arrays: Mapping[str, Array], read: _Numbers) -> History:
+    series = {
+        name: archive.vector(arrays, array, "<f8").tolist()
+        for name, array in zip(SERIES, _HISTORY, strict=True)
+    }
+    n_epochs = len(series["cost"])
+    for name, values in series.items():
+        if len(values) != n_epochs and not (name.startswith("val_") and not values):
+            raise FileFormatError(
+                f"history_{name} has {len(values)} entries; expected {n_epochs}, as history_cost"
+            )
+    best_epoch = None if read.values.get("best_epoch") is None else read.count("best_epoch")
+    return History(**series, best_epoch=best_epoch, stopped=read.text("stopped"))
+
+
+def _state_count(model: Model, optimizer: str) -> int:
+    if optimizer == "lbfgs":  # SciPy keeps its memory, which begins anew at each checkpoint
+        return 0
+    kind = getattr(lib, f"SIGMAX_{optimizer.upper()}")
+    return lib.sigmax_state_count(model.layout.handle, kind)
+
+
+def _finite(arrays: Mapping[str, Array], name: str, model: Model) -> Array:
+    array = archive.vector(arrays, name, model.layout.dtype.newbyteorder("<").str)
+    if not np.isfinite(array).all():
+        raise FileFormatError(
+            f"{name} has an infinity or NaN at {int(np.argmin(np.isfinite(array)))}"
+        )
+    return array.astype(model.layout.dtype, copy=False)
+
+
+def as_json(value: Mapping[str, Any]) -> Array:
+    """Return numbers, texts and truth values as JSON in UTF-8, which keeps all bits of a float.
+
+    Examples
+    --------
+    >>> as_json({"a": 0.1}).tobytes()
+    b'{"a": 0.1}'
+    """
+    return np.frombuffer(json.dumps(value).encode(), np.uint8)
+
+
+def from_json(arrays: Mapping[str, Array], name: str) -> dict[str, Any]:
+    """Return what `as_json` was given, or raise FileFormatError.
+
+    Examples
+    --------
+    >>> from_json({"numbers": as_json({"a": 0.1})}, "numbers")
+    {'a': 0.1}
+    """
+    try:
+        value = json.loads(archive.vector(arrays, name, "u1").tobytes())
+    except (ValueError, RecursionError) as error:
+        if isinstance(error, FileFormatError):
+            raise
+        raise FileFormatError(f"{name} is no JSON text: {error}") from error
+    if not isinstance(value, dict):
+        raise FileFormatError(f"{name} is JSON, but no object")
+    return value

@@ -1,0 +1,169 @@
+"""Warnings of a training that gets nowhere, with what to change."""
+
+from __future__ import annotations
+
+import math
+import sys
+import warnings
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from sigmax.errors import Change, Mention, Part, TrainingWarning, Words, joined
+
+if TYPE_CHECKING:
+    from sigmax._boundary.arrays import Array
+    from sigmax._model.model import Model
+    from sigmax._training.history import History
+    from sigmax._training.options import FitOptions
+    from sigmax._training.training_data import TrainingData
+
+# With weights of variance 1/n_in, the root mean square of X is that of z_1: beyond this, most
+# neurons of the first layer sit where the sigmoid is flat, and learn slowly.
+_LARGE_X = 4.0
+_SAMPLE = 1000  # rows that are looked at
+_SAMPLE_ENTRIES = 1 << 16  # and entries of X, which should cost no more than a few batches
+# As shares of the cost of guessing: what a training on X of the right size has left behind. (The
+# digits, 30 neurons, 30 epochs: 0.01 with pixels up to 4, 0.18 with pixels up to 16.)
+_HIGH_AFTER_AN_EPOCH = 0.5
+_HIGH_AT_THE_END = 0.05
+_STALLED = 0.99
+_SOMETHING = 0.01  # of it there must be to learn, before learning nothing is remarkable
+_VISIBLE = 0.01  # of it is a penalty that may keep a training from learning
+_ENOUGH_EPOCHS = 10  # before a training is called stalled
+
+
+def after_first_epoch(model: Model, data: TrainingData, history: History, words: Words) -> bool:
+    """Warn of an X that is too large as soon as it shows, and return whether it does."""
+    high = history.cost[0] > _HIGH_AFTER_AN_EPOCH * math.log(model.layout.n_out)
+    return high and _warn_of_large_x(data, history, words)
+
+
+def at_the_end(
+    model: Model, data: TrainingData, options: FitOptions, history: History, words: Words
+) -> None:
+    """Warn of a training that learnt nothing, or of a large X that keeps the cost high."""
+    if not history.epochs:
+        return
+    cost = history.cost[-1]
+    guessing, floor = _guessing_and_floor(model, data, options)
+    to_learn = guessing - floor
+    scale = math.log(model.layout.n_out)
+    if (
+        history.epochs >= _ENOUGH_EPOCHS
+        and to_learn > _SOMETHING * scale
+        and cost - floor >= _STALLED * to_learn
+    ):
+        _warn(_stalled(model, cost, guessing, data, options, history), words)
+    elif cost - floor > _HIGH_AT_THE_END * scale and history.stopped != "callback":
+        _warn_of_large_x(data, history, words)
+
+
+def _warn_of_large_x(data: TrainingData, history: History, words: Words) -> bool:
+    if data.preparation is not None and data.preparation.mean is not None:
+        return False
+    mean_square, largest = _size_of_x(data)
+    if mean_square <= _LARGE_X**2:
+        return False
+    epochs = f"{history.epochs} epoch{'s' if history.epochs > 1 else ''}"
+    warning = TrainingWarning(
+        f"X has a root mean square of {math.sqrt(mean_square):.3g} and entries up to "
+        f"{largest:.3g}, with which sigmoids saturate and learn slowly (cost "
+        f"{history.cost[-1]:.3g} after {epochs}): pass ",
+        Mention("standardize", True),
+        ", or scale its columns to about -1 ... 1",
+    )
+    _warn(warning, words)
+    return True
+
+
+def _stalled(
+    model: Model,
+    cost: float,
+    guessing: float,
+    data: TrainingData,
+    options: FitOptions,
+    history: History,
+) -> TrainingWarning:
+    remedies: list[Part] = []
+    if data.preparation is None or data.preparation.mean is None:
+        remedies.append(Mention("standardize", True))
+    if options.optimizer in ("sgd", "momentum", "nesterov"):
+        remedies.append(Mention("optimizer", "adam"))
+    if options.optimizer != "lbfgs":
+        falling = all(b < a for a, b in pairwise(history.cost))
+        size = "larger" if falling else "smaller" if cost > 1.1 * guessing else "different"
+        rate = f" (it was {max(history.learning_rate):g})"
+        remedies.append(Change(f"a {size}", "learning_rate", rate))
+        remedies += [Change("more", "epochs")] * falling
+    # what the penalty was with weights as at the beginning, where all sum w^2 are about n_l
+    l2 = options.l2 / 2 * model.layout.n_units > _VISIBLE * guessing
+    remedies += [
+        Change("less", name)
+        for name, on in (("l2", l2), ("l1", options.l1), ("dropout", options.dropout))
+        if on
+    ]
+    if len(model.layout.sizes) > 3:
+        remedies.append("fewer hidden layers")
+    return TrainingWarning(
+        f"training stalled: after {history.epochs} epochs the cost is {cost:.4g}, and always "
+        f"giving the shares of the classes costs {guessing:.4g}; try ",
+        *joined(remedies),
+        ", and see whether X and y belong together",
+    )
+
+
+def _guessing_and_floor(
+    model: Model, data: TrainingData, options: FitOptions
+) -> tuple[float, float]:
+    """Return the least cost of an answer that ignores X, and the least cost there can be, in nats.
+
+    The first is the entropy of the mean target, the second the mean entropy of the targets.
+    """
+    known, n_classes, e = data.rows.examples, model.layout.n_out, options.label_smoothing
+    if known is None:  # a stream's targets are not at hand
+        shares, floor = np.full(n_classes, 1 / n_classes), 0.0
+    elif known.labels is not None:
+        shares = np.bincount(known.labels, known.weights, n_classes) / len(known)
+        floor = float(
+            _entropy(np.array([1 - e + e / n_classes] + [e / n_classes] * (n_classes - 1)))
+        )
+    else:
+        assert known.targets is not None
+        shares = np.average(known.targets, axis=0, weights=known.weights)
+        some = slice(0, _SAMPLE)
+        entropies = _entropy((1 - e) * known.targets[some] + e / n_classes)
+        floor = float(np.mean(entropies))
+    return float(_entropy((1 - e) * shares + e / n_classes)), floor
+
+
+def _entropy(shares: Array) -> Array:
+    """Return -sum_i p_i ln p_i of each row."""
+    p = np.asarray(shares, np.float64)
+    entropies: Array = -(p * np.log(np.where(p > 0, p, 1.0))).sum(axis=-1)
+    return entropies
+
+
+def _size_of_x(data: TrainingData) -> tuple[float, float]:
+    """Return mean square and largest size of the entries, of the first rows as C gets them."""
+    known = data.rows.examples
+    if known is None:
+        return 0.0, 0.0
+    rows = known.rows
+    first = slice(0, max(1, min(_SAMPLE, len(known), _SAMPLE_ENTRIES // max(1, rows.width))))
+    entries, count = rows.entries(first)
+    entries = np.abs(entries, dtype=np.float64)
+    if not entries.size:
+        return 0.0, 0.0
+    with np.errstate(over="ignore"):
+        return float((entries**2).sum() / count), float(entries.max())
+
+
+def _warn(warning: TrainingWarning, words: Words) -> None:
+    """Warn at the line that called into this package."""
+    depth, frame = 1, sys._getframe()
+    while frame.f_back is not None and frame.f_globals.get("__name__", "").startswith("sigmax."):
+        depth, frame = depth + 1, frame.f_back
+    warning.words = words
+    warnings.warn(warning, stacklevel=depth)

@@ -1,0 +1,131 @@
+"""The rules of options: checks of single ones, and which make no sense together."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from sigmax._boundary.scalars import as_integer, from_zero
+from sigmax.errors import Mention, OptionTypeError, OptionValueError, Part, joined
+
+_NOT_WITH_LBFGS = {
+    "batch_size": "it takes all rows at once",
+    "learning_rate": "its line search finds the steps",
+    "schedule": "its line search finds the steps",
+    "warmup_epochs": "its line search finds the steps",
+    "l1": "it needs a smooth cost",
+    "clip_norm": "its line search finds the steps",
+    "dropout": "it needs a cost that is the same at each look",
+}
+
+
+def require_sense(
+    options: Mapping[str, Any],
+    rate: float,
+    defaults: Mapping[str, object],
+    users: Mapping[str, Sequence[str]],
+) -> None:
+    """Refuse options that another option makes meaningless; those at their default never are.
+
+    Parameters
+    ----------
+    options, defaults : mapping
+        The values and the defaults of all options, by name.
+    rate : float
+        The learning rate in use.
+    users : mapping
+        The optimisers that use an option, where not all do.
+    """
+    changed = {name for name, default in defaults.items() if options[name] != default}
+
+    def refuse(name: str, *because: Part) -> None:
+        if name in changed:
+            expected = f"its default, {defaults[name]!r}"
+            raise OptionValueError(name, options[name], expected, (", but ", *because))
+
+    optimizer = Mention("optimizer", options["optimizer"], " ")
+    for name, of in users.items():
+        if options["optimizer"] not in of:
+            named = " and ".join(map(repr, of))
+            refuse(name, optimizer, f" does not use it, only {named}")
+    if options["optimizer"] == "lbfgs":
+        for name, reason in _NOT_WITH_LBFGS.items():
+            refuse(name, optimizer, f" does not use it: {reason}")
+    kind = "function" if callable(options["schedule"]) else options["schedule"]
+    schedule = Mention("schedule", kind, " ")
+    if kind not in ("step", "exponential", "plateau"):
+        refuse("schedule_factor", schedule, " has no factor")
+    if kind not in ("step", "plateau"):
+        refuse("schedule_epochs", schedule, " does not use it")
+    if kind in ("constant", "function"):
+        refuse("min_learning_rate", schedule, " does not use it")
+    if kind == "function":
+        for name in ("learning_rate", "warmup_epochs"):
+            refuse(name, Mention("schedule"), " is a function, which gives the rate by itself")
+    if options["early_stopping"] is None:
+        for name in ("patience", "min_delta"):
+            refuse(name, Mention("early_stopping", None, " is "))
+    if options["checkpoint"] is None:
+        refuse("checkpoint_every", Mention("checkpoint", None, " is "))
+    lowest = options["min_learning_rate"]
+    if lowest > rate:
+        expected = "at most the ", Mention("learning_rate"), f", {rate}"
+        raise OptionValueError("min_learning_rate", lowest, expected)
+
+
+def require_used(given: Mapping[str, object], options: Mapping[str, Any]) -> None:
+    """Refuse what was written down, if only as its default, and does nothing."""
+    if "momentum" in given and options["optimizer"] == "sgd":
+        _refuse_unused(
+            "momentum",
+            given["momentum"],
+            (Mention("optimizer", "sgd", " is "), ", which does not use it"),
+            [Mention("optimizer", "momentum"), Mention("optimizer", "nesterov")],
+        )
+    if "patience" in given and options["early_stopping"] is None:
+        _refuse_unused(
+            "patience",
+            given["patience"],
+            (Mention("early_stopping", None, " is "),),
+            [Mention("early_stopping", "cost"), Mention("early_stopping", "accuracy")],
+        )
+
+
+def _refuse_unused(
+    name: str, value: object, because: Sequence[Part], instead: Sequence[Mention]
+) -> None:
+    expected = [*joined(instead, last=" or "), ", or no ", Mention(name)]
+    raise OptionValueError(name, value, expected, (", but ", *because))
+
+
+def callbacks(value: object, name: str) -> tuple[object, ...]:
+    """Return a sequence of callables, or of objects with on_epoch_end, as a tuple."""
+    if isinstance(value, str | bytes | Mapping) or not isinstance(value, Sequence):
+        raise OptionTypeError(name, value, "a list of callables")
+    for i, callback in enumerate(value):
+        if not callable(getattr(callback, "on_epoch_end", callback)):
+            expected = "a callable of (network, epoch, history) or an object with on_epoch_end"
+            raise OptionTypeError(f"{name}[{i}]", callback, expected)
+    return tuple(value)
+
+
+def class_weight(value: object, name: str) -> str | dict[int, float] | tuple[float, ...]:
+    """Return "balanced", weights of the classes as a tuple, or as a dict {label: weight}."""
+    expected = "'balanced', a weight per class in a sequence, or a dict {label: weight}"
+    if isinstance(value, str):
+        if value != "balanced":
+            raise OptionValueError(name, value, expected)
+        return value
+    if isinstance(value, Mapping):
+        return {
+            as_integer(label, f"a label in {name}", 0): from_zero(weight, f"{name}[{label!r}]")
+            for label, weight in value.items()
+        }
+    if isinstance(value, np.ndarray) and value.ndim == 1:
+        value = value.tolist()
+    if not isinstance(value, Sequence) or isinstance(value, bytes):
+        raise OptionTypeError(name, value, expected)
+    weights: Sequence[Any] = value
+    return tuple(from_zero(weight, f"{name}[{i}]") for i, weight in enumerate(weights))

@@ -1,0 +1,499 @@
+"""The options of training: defaults, checks and help, once for every place that takes them."""
+
+from __future__ import annotations
+
+import dataclasses
+import inspect
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal, TypeAlias, TypedDict, TypeVar
+
+from sigmax._boundary.scalars import (
+    above_zero,
+    choice,
+    count,
+    factor,
+    from_zero,
+    path,
+    positive,
+    positive_int32,
+    share,
+    truth,
+)
+from sigmax._data.weighting import ClassWeight
+from sigmax._training.option_rules import callbacks, class_weight, require_sense, require_used
+
+# (network, epoch from 0, history) -> True to stop; or an object with such an `on_epoch_end`
+Callback: TypeAlias = Callable[[Any, int, Any], object] | object
+Schedule: TypeAlias = (
+    Literal["constant", "step", "exponential", "cosine", "plateau"] | Callable[[int], float]
+)
+Path: TypeAlias = str | os.PathLike[str]
+
+# (value, name) -> the value as a plain Python value
+_Check: TypeAlias = Callable[[Any, str], Any]
+
+OPTIMIZERS = ("sgd", "momentum", "nesterov", "rmsprop", "adam", "adamw", "lbfgs")
+SCHEDULES = ("constant", "step", "exponential", "cosine", "plateau")
+
+_STOPPING = ("cost", "accuracy")
+
+_LEARNING_RATES = {  # what learning_rate=None stands for
+    "sgd": 0.5,
+    "momentum": 0.1,
+    "nesterov": 0.1,
+    "rmsprop": 0.001,
+    "adam": 0.001,
+    "adamw": 0.001,
+    "lbfgs": 1.0,  # its line search finds the steps
+}
+_LBFGS_CHECKPOINT_EVERY = 10  # it loses its memory at each, see sigmax._training.lbfgs
+_SCHEDULE_FACTORS = {"step": 0.1, "exponential": 0.95, "plateau": 0.1}
+_ADAMW_WEIGHT_DECAY = 0.01
+
+_Function = TypeVar("_Function", bound=Callable[..., Any])
+
+
+def _option(
+    default: Any,
+    kind: type,
+    check: _Check,
+    text: str,
+    *,
+    of: tuple[str, ...] = (),
+    choices: tuple[str, ...] | None = None,
+    resume: str = "same",
+) -> Any:
+    """Describe an option: all that is known of it, in one place.
+
+    Parameters
+    ----------
+    default : object
+    kind : type
+        What a shell makes of its text: int, float, str, bool, or tuple where it cannot give any.
+    check : callable (value, name) -> value
+        Returns the value as a plain Python value, or raises `OptionError`.
+    text : str
+        The help.
+    of : tuple of str
+        The optimisers that use it; empty where all do. The others refuse it.
+    choices : tuple of str, optional
+        Those that a shell offers.
+    resume : {"same", "again", "free"}
+        What a resumed run does with it: it has the stored value; it is passed anew, as callables
+        are; or it may differ, for it does not touch the result.
+    """
+    metadata = {
+        "type": kind,
+        "check": check,
+        "help": text,
+        "of": of,
+        "choices": choices,
+        "resume": resume,
+    }
+    return field(default=default, metadata=metadata)
+
+
+def _or_none(check: _Check) -> _Check:
+    return lambda value, name: None if value is None else check(value, name)
+
+
+def _one_of(choices: tuple[str, ...], more: str = "") -> _Check:
+    return lambda value, name: choice(value, name, choices, more)
+
+
+def _schedule(value: object, name: str) -> object:
+    return (
+        value if callable(value) else choice(value, name, SCHEDULES, " or a function of the epoch")
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class FitOptions:
+    """How `fit` trains. Every field is checked, and so is whether they make sense together.
+
+    `metadata` of a field holds what is known of the option: its `type`, `check`, `help`, the
+    optimisers `of` which it is, `choices` (of a string, or None) and `resume`: "same" where a
+    resumed run must have the stored value, "again" where it is passed anew (so is a schedule that
+    is a function), "free" where it may differ.
+
+    Raises
+    ------
+    OptionError
+        An `OptionTypeError` or `OptionValueError`, with the option, its value and what was
+        expected.
+
+    Examples
+    --------
+    >>> FitOptions(optimizer="adam").rate
+    0.001
+    >>> [(f.name, f.default, f.metadata["help"]) for f in dataclasses.fields(FitOptions)]
+    """
+
+    epochs: int = _option(30, int, count, "passes over the data; 0 does nothing")
+    batch_size: int = _option(
+        10, int, positive, "rows per update; the last batch of an epoch holds what is left"
+    )
+    learning_rate: float | None = _option(
+        None,
+        float,
+        _or_none(above_zero),
+        "step size along the gradient of the mean over a batch; by default 0.5 for sgd, 0.1 for "
+        "momentum and nesterov, 0.001 for rmsprop, adam and adamw",
+    )
+    optimizer: str = _option(
+        "sgd",
+        str,
+        _one_of(OPTIMIZERS),
+        "what is done with the gradient; lbfgs takes all rows at once",
+        choices=OPTIMIZERS,
+    )
+    momentum: float = _option(
+        0.9,
+        float,
+        share,
+        "of momentum and nesterov: the share of v that stays",
+        of=("momentum", "nesterov"),
+    )
+    beta1: float = _option(
+        0.9,
+        float,
+        share,
+        "of adam and adamw: the share of the mean that stays",
+        of=("adam", "adamw"),
+    )
+    beta2: float = _option(
+        0.999,
+        float,
+        share,
+        "of adam and adamw: the share of the square that stays",
+        of=("adam", "adamw"),
+    )
+    rho: float = _option(
+        0.99, float, share, "of rmsprop: the share of the square that stays", of=("rmsprop",)
+    )
+    epsilon: float = _option(
+        1e-8,
+        float,
+        above_zero,
+        "of rmsprop, adam and adamw: added to the root of the square",
+        of=("rmsprop", "adam", "adamw"),
+    )
+    gtol: float = _option(
+        1e-5,
+        float,
+        from_zero,
+        "of lbfgs: the largest entry of the gradient at the end",
+        of=("lbfgs",),
+    )
+    max_evaluations: int | None = _option(
+        None,
+        int,
+        _or_none(positive_int32),
+        "of lbfgs: evaluations of the cost at most, counted anew after each checkpoint",
+        of=("lbfgs",),
+    )
+    weight_decay: float | None = _option(
+        None,
+        float,
+        _or_none(from_zero),
+        "of adamw: weights shrink by this times the learning rate in each update; by default "
+        f"{_ADAMW_WEIGHT_DECAY}",
+        of=("adamw",),
+    )
+    l2: float = _option(
+        0.0, float, from_zero, "adds l2/2 times the sum of the squared weights to the cost"
+    )
+    l1: float = _option(
+        0.0, float, from_zero, "adds l1 times the sum of the weights' sizes to the cost"
+    )
+    clip_norm: float | None = _option(
+        None,
+        float,
+        _or_none(above_zero),
+        "the longest gradient; a longer one is shortened to it",
+    )
+    dropout: float = _option(
+        0.0,
+        float,
+        share,
+        "the share of hidden neurons that is left out of each update, from 0 to below 1",
+    )
+    label_smoothing: float = _option(
+        0.0,
+        float,
+        share,
+        "the share of each label that is spread over all classes, from 0 to below 1",
+    )
+    shuffle: bool = _option(True, bool, truth, "take the rows in a new random order in each epoch")
+    class_weight: ClassWeight = _option(  # noqa: RUF009
+        None,
+        str,
+        _or_none(class_weight),
+        "weights of the classes: balanced gives each class the same weight in all",
+        choices=("balanced",),
+    )
+    validation_fraction: float = _option(
+        0.0, float, share, "hold out this share of every class and measure on it, from 0 to below 1"
+    )
+    early_stopping: str | None = _option(
+        None,
+        str,
+        _or_none(_one_of(_STOPPING, " or None")),
+        "stop when this has not become better on the validation data for `patience` epochs, and "
+        "go back to the best parameters",
+        choices=_STOPPING,
+    )
+    patience: int = _option(10, int, positive, "of early stopping: epochs without a better value")
+    min_delta: float = _option(
+        0.0, float, from_zero, "of early stopping: what a better value is better by"
+    )
+    schedule: Schedule = _option(  # noqa: RUF009
+        "constant",
+        str,
+        _schedule,
+        "how the learning rate changes over the epochs",
+        choices=SCHEDULES,
+    )
+    schedule_factor: float | None = _option(
+        None,
+        float,
+        _or_none(factor),
+        "what the rate is multiplied by: step 0.1 every `schedule_epochs`, exponential 0.95 every "
+        "epoch, plateau 0.1 when the cost has not fallen for `schedule_epochs`",
+    )
+    schedule_epochs: int = _option(10, int, positive, "of the schedules step and plateau")
+    warmup_epochs: int = _option(
+        0, int, count, "epochs at the beginning in which the rate climbs linearly to its full size"
+    )
+    min_learning_rate: float = _option(
+        0.0, float, from_zero, "the lowest rate that a schedule goes down to"
+    )
+    standardize: bool = _option(
+        False,
+        bool,
+        truth,
+        "shift and scale the columns of X to mean 0 and deviation 1, in the model",
+    )
+    nan: str = _option(
+        "error",
+        str,
+        _one_of(("error", "mean")),
+        "NaN in X: an error, or the mean of its column",
+        choices=("error", "mean"),
+    )
+    callbacks: Sequence[Callback] = _option(
+        (),
+        tuple,
+        callbacks,
+        "called after each epoch with network, epoch, history",
+        resume="again",
+    )
+    checkpoint: Path | None = _option(  # noqa: RUF009
+        None,
+        str,
+        _or_none(path),
+        "a file to go on from after an interruption",
+        resume="free",
+    )
+    checkpoint_every: int | None = _option(
+        None,
+        int,
+        _or_none(positive_int32),
+        f"epochs between checkpoints; by default 1, and {_LBFGS_CHECKPOINT_EVERY} for lbfgs, which "
+        "begins at each of them without its memory of the last steps",
+    )
+    progress: bool = _option(False, bool, truth, "draw a progress bar", resume="free")
+
+    def __post_init__(self) -> None:
+        """Check every option and turn NumPy scalars into Python numbers."""
+        for name, value in checked(vars(self)).items():
+            object.__setattr__(self, name, value)
+        require_sense(vars(self), self.rate, DEFAULTS, _USERS)
+
+    @property
+    def rate(self) -> float:
+        """The learning rate in use, before any schedule: `learning_rate`, or its default."""
+        if self.learning_rate is None:
+            return _LEARNING_RATES[self.optimizer]
+        return self.learning_rate
+
+    @property
+    def decay(self) -> float:
+        """AdamW's weight decay in use; 0 for the other optimisers."""
+        if self.optimizer != "adamw":
+            return 0.0
+        return _ADAMW_WEIGHT_DECAY if self.weight_decay is None else self.weight_decay
+
+    @property
+    def factor(self) -> float:
+        """The schedule's factor in use; 1 for a schedule without one."""
+        if self.schedule_factor is None:
+            return _SCHEDULE_FACTORS.get(str(self.schedule), 1.0)
+        return self.schedule_factor
+
+    @property
+    def epochs_per_checkpoint(self) -> int:
+        """`checkpoint_every`, or what its None stands for."""
+        if self.checkpoint_every is None:
+            return _LBFGS_CHECKPOINT_EVERY if self.optimizer == "lbfgs" else 1
+        return self.checkpoint_every
+
+
+class FitKeywords(TypedDict, total=False):
+    """The fields of `FitOptions` as keyword arguments, for type checkers."""
+
+    epochs: int
+    batch_size: int
+    learning_rate: float | None
+    optimizer: str
+    momentum: float
+    beta1: float
+    beta2: float
+    rho: float
+    epsilon: float
+    gtol: float
+    max_evaluations: int | None
+    weight_decay: float | None
+    l2: float
+    l1: float
+    clip_norm: float | None
+    dropout: float
+    label_smoothing: float
+    shuffle: bool
+    class_weight: ClassWeight
+    validation_fraction: float
+    early_stopping: str | None
+    patience: int
+    min_delta: float
+    schedule: Schedule
+    schedule_factor: float | None
+    schedule_epochs: int
+    warmup_epochs: int
+    min_learning_rate: float
+    standardize: bool
+    nan: str
+    callbacks: Sequence[Callback]
+    checkpoint: Path | None
+    checkpoint_every: int | None
+    progress: bool
+
+
+OPTIONS = {f.name: f for f in dataclasses.fields(FitOptions)}
+OPTION_NAMES = tuple(OPTIONS)
+DEFAULTS = {name: option.default for name, option in OPTIONS.items()}
+_USERS = {name: o.metadata["of"] for name, o in OPTIONS.items() if o.metadata["of"]}
+PARTIAL_OPTIONS = (
+    *("batch_size", "learning_rate", "optimizer", "momentum", "beta1", "beta2", "rho", "epsilon"),
+    *("weight_decay", "l2", "l1", "clip_norm", "dropout", "label_smoothing", "shuffle"),
+    "class_weight",
+)
+
+NAMES_ELSEWHERE = {  # of scikit-learn, Keras and PyTorch, where no spelling leads to ours
+    "lr": "learning_rate",
+    "alpha": "l2",
+    "solver": "optimizer",
+    "max_iter": "epochs",
+    "verbose": "progress",
+    "eps": "epsilon",
+    "betas": "beta1 and beta2",
+    "max_norm": "clip_norm",
+    "validation_data": "X_val and y_val",
+    "nesterovs_momentum": "optimizer='nesterov'",
+    "nesterov": "optimizer='nesterov'",
+    "n_iter_no_change": "patience",
+    "tol": "min_delta",
+}
+
+
+def checked(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return options as plain Python values, each checked by itself; defaults where none is given.
+
+    Raises
+    ------
+    OptionError
+
+    Examples
+    --------
+    >>> checked({"epochs": 5})["epochs"]
+    5
+    """
+    return {
+        name: option.metadata["check"](values.get(name, option.default), name)
+        for name, option in OPTIONS.items()
+    }
+
+
+def chosen(given: Mapping[str, Any], function: str, allowed: Sequence[str]) -> FitOptions:
+    """Return the options that somebody has written down, as keywords of that function.
+
+    Beyond what `FitOptions` refuses, momentum and patience have to be of use even at their
+    defaults: who writes momentum=0.9 beside optimizer="sgd" wants another optimiser.
+
+    Raises
+    ------
+    TypeError
+        When one is no option of the function.
+    TypeError, ValueError
+        As `FitOptions` does.
+
+    Examples
+    --------
+    >>> chosen({"momentum": 0.9}, "fit", OPTION_NAMES)
+    sigmax.errors.OptionValueError: momentum is 0.9, but optimizer is 'sgd', which does ...
+    """
+    require_known(given, function, allowed)
+    options = FitOptions(**given)
+    require_used(given, vars(options))
+    return options
+
+
+def require_known(given: Mapping[str, object], function: str, allowed: Sequence[str]) -> None:
+    """Refuse a keyword that is no option of the function, and suggest the one that was meant.
+
+    Examples
+    --------
+    >>> require_known({"learning_rte": 0.5}, "fit", OPTION_NAMES)
+    TypeError: fit has no option 'learning_rte'; did you mean 'learning_rate'?
+    """
+    for name in given:
+        if name in allowed:
+            continue
+        import difflib  # only for an error
+
+        close = difflib.get_close_matches(name, allowed, 1)
+        meant = NAMES_ELSEWHERE.get(name)
+        if meant is not None:
+            hint = f"did you mean {meant}?"
+        elif name in OPTION_NAMES:
+            hint = f"it takes {', '.join(allowed)}"
+        else:
+            hint = f"did you mean {close[0]!r}?" if close else f"it takes {', '.join(allowed)}"
+        raise TypeError(f"{function} has no option {name!r}; {hint}")
+
+
+def with_options(names: Sequence[str]) -> Callable[[_Function], _Function]:
+    """Return a decorator: the signature that help() shows has these options with their defaults.
+
+    The function takes them as `**options`.
+    """
+
+    def decorate(function: _Function) -> _Function:
+        signature = inspect.signature(function)
+        plain = [p for p in signature.parameters.values() if p.kind is not p.VAR_KEYWORD]
+        options = [
+            inspect.Parameter(
+                name,
+                inspect.Parameter.KEYWORD_ONLY,
+                default=OPTIONS[name].default,
+                annotation=OPTIONS[name].type,
+            )
+            for name in names
+        ]
+        function.__signature__ = signature.replace(  # type: ignore[attr-defined]
+            parameters=[*plain, *options]
+        )
+        return function
+
+    return decorate
