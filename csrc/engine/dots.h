@@ -7,7 +7,7 @@
 
 #include "real.h"
 #include "tile.h"
-#include "tiles.h"
+#include "sizes.h"
 
 /* s[j] += s[j + width] for j < width <= LANES / 2. */
 static INLINE void fold(real s[LANES], int width)

@@ -6,7 +6,7 @@
 #define SIGMAX_ENGINE_PANELS_H
 
 #include "real.h"
-#include "tiles.h"
+#include "sizes.h"
 
 static inline size_t whole_vectors(size_t n)
 {

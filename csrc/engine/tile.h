@@ -10,7 +10,7 @@
 #include "../engine.h"
 #include "panels.h"
 #include "real.h"
-#include "tiles.h"
+#include "sizes.h"
 
 /* ---- the tile ---------------------------------------------------------------------------------------------------- */
 

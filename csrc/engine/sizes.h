@@ -7,8 +7,8 @@
  * tiles. Neighbouring sizes can be many times slower, because a compiler gives up keeping the sums in registers: choose
  * by measuring, as bench/tile_search.py does, which compiles with sizes of its own.
  */
-#ifndef SIGMAX_ENGINE_TILES_H
-#define SIGMAX_ENGINE_TILES_H
+#ifndef SIGMAX_ENGINE_SIZES_H
+#define SIGMAX_ENGINE_SIZES_H
 
 #include "real.h"
 
