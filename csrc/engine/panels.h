@@ -36,6 +36,13 @@ static inline size_t panel_cols(size_t left)
     return VECTORS == 3 && left <= COLS + LANES ? COLS - LANES : COLS;
 }
 
+/* How many whole panels of so many rows are worked on at a time, so that they stay in the second-level cache. */
+static inline size_t panels_at_a_time(size_t depth)
+{
+    const size_t fit = PANEL_BYTES / sizeof(real) / depth / COLS;
+    return fit > 0 ? fit : 1;
+}
+
 /* pack_panel for a width and a cols <= width that are constants where possible. */
 static INLINE void pack_vectors(size_t width, size_t cols, const real *restrict b, size_t b_p, size_t depth,
                                 real *restrict panel)

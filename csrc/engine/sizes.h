@@ -48,7 +48,7 @@ enum { PACK_ROWS = 32 };
 /* Rows that are packed at once, see pack_panels; and panels of W that BP2 packs together. */
 enum { PACK_AT_ONCE = 16, DELTA_PANELS = 2 };
 
-/* Bytes of packed panels that a product works on at a time, so that they stay in the second-level cache. */
+/* Bytes of packed panels that a product works on at a time: see panels_at_a_time. */
 enum { PANEL_BYTES = 512 * 1024 };
 
 /* The same for the gradient, whose panels are read once for every ROWS neurons, in order: that goes well from the third
