@@ -10,7 +10,7 @@
 #include <time.h>
 
 #include "engine.h"
-#include "engine/tiles.h"
+#include "engine/sizes.h"
 
 extern const struct sigmax_engine SEARCHED_ENGINE;
 

@@ -1,8 +1,8 @@
 """Which tile sizes are fastest on this machine, with this compiler: a search, printed as a table.
 
 ``python bench/tile_search.py`` compiles the engine with each choice of ROWS and VECTORS, and then
-of SHALLOW_ROWS, that csrc/engine/tiles.h could make for an instruction set, times the three
-products on shapes from 1x784->30 to 256x1024->1024, and marks with ``*`` the choice that tiles.h
+of SHALLOW_ROWS, that csrc/engine/sizes.h could make for an instruction set, times the three
+products on shapes from 1x784->30 to 256x1024->1024, and marks with ``*`` the choice that sizes.h
 makes. ``CC=clang-14`` searches for another compiler.
 """
 
@@ -36,7 +36,7 @@ COMPILE_SECONDS, RUN_SECONDS = 600, 120
 
 
 class Tile(NamedTuple):
-    """One choice of sizes, named as in tiles.h."""
+    """One choice of sizes, named as in sizes.h."""
 
     rows: int
     vectors: int
@@ -62,7 +62,7 @@ def registers_of(instruction_set: str, machine: str) -> int:
 
 
 def compile_driver(compiler: Sequence[str], unit: build_native.Unit, tile: Tile | None, to: Path):
-    """Compile the engine and the driver with these sizes; with those of tiles.h for None."""
+    """Compile the engine and the driver with these sizes; with those of sizes.h for None."""
     macros = [f"-D{name}={value}" for name, value in unit.macros]
     values = dict(unit.macros)
     engine = f"sigmax_engine_f{values['SIGMAX_REAL_BITS']}_{values['SIGMAX_ISA_NAME']}"
@@ -167,7 +167,7 @@ def search(compiler: Sequence[str], unit: build_native.Unit, registers: int, rou
     ]
     for choices in (tiles, shallow):
         measured = measure(compiler, unit, [committed, *choices], rounds)
-        print(f"\n{unit.name}, {shlex.join(compiler)}; * is the choice of tiles.h")
+        print(f"\n{unit.name}, {shlex.join(compiler)}; * is the choice of sizes.h")
         print(table(measured, committed), flush=True)
 
 

@@ -19,7 +19,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
 
-from source_hash import source_hash
+from source_hash import GENERATED, source_hash
 
 CSRC = Path(__file__).resolve().parent
 
@@ -39,8 +39,8 @@ class InstructionSet(NamedTuple):
     msvc_flags: list[str]
 
 
-# From the least to the most capable. A new one is a line here, its test in instruction_set.c, and
-# its tile sizes.
+# From the least to the most capable. A new one is a line here, its test in
+# machine/instruction_set.c, and its tile sizes.
 INSTRUCTION_SETS = {
     "x86_64": [
         InstructionSet("baseline", [], []),
@@ -146,7 +146,13 @@ def compiler_family(command: Sequence[str]) -> str:
     return "clang" if "__clang__" in macros.stdout else "gcc"
 
 
-PLAIN_SOURCES = sorted(p.name for p in CSRC.glob("*.c") if p.name != "_sigmax.c")
+# What is compiled once, and so the same on every machine.
+PLAIN_SOURCES = sorted(
+    path
+    for pattern in ("*.c", "calls/*.c", "machine/*.c")
+    for path in CSRC.glob(pattern)
+    if path.name != GENERATED
+)
 
 
 class Unit(NamedTuple):
@@ -170,17 +176,19 @@ def units(machine: str | None = None, family: str = "gcc") -> list[Unit]:
     sets = instruction_sets(machine)
     flags = FLAGS[family]
     headers = sorted(CSRC.glob("*.h"))
-    engine_headers = sorted((CSRC / "engine").glob("*.h"))
+    headers_of = {
+        folder: sorted((CSRC / folder).glob("*.h")) for folder in ("calls", "machine", "engine")
+    }
     names = " ".join(f"X({s.name})" for s in sets)
     result = [
         Unit(
-            Path(name).stem,
-            CSRC / name,
+            source.stem,
+            source,
             [("SIGMAX_INSTRUCTION_SETS", names)],
             flags.common + flags.strict + flags.last,
-            [CSRC / name, *headers],
+            [source, *headers, *headers_of["calls"], *headers_of["machine"]],
         )
-        for name in PLAIN_SOURCES
+        for source in PLAIN_SOURCES
     ]
     engine = CSRC / "engine" / "engine.c"
     for s in sets:
@@ -194,7 +202,7 @@ def units(machine: str | None = None, family: str = "gcc") -> list[Unit]:
                     engine,
                     [("SIGMAX_REAL_BITS", str(bits)), ("SIGMAX_ISA_NAME", s.name)],
                     flags.common + flags.contract + level + flags.last,
-                    [engine, *headers, *engine_headers],
+                    [engine, *headers, *headers_of["engine"]],
                 )
             )
     return result

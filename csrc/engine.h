@@ -1,6 +1,6 @@
 /*
  * struct sigmax_engine: all arithmetic of one precision on one instruction set. The folder engine/ is compiled once for
- * each; call.c and those it serves (inference.c, training.c) check arguments, find memory and threads, and call here.
+ * each; the calls (calls/) check arguments, find memory and threads, and call here.
  *
  * Common to every function: `void *` is real (float or double), aligned for it, no more; matrices are dense, in C
  * order; arguments are valid (an engine checks nothing); outputs do not overlap inputs unless said; nothing is
@@ -12,7 +12,6 @@
 #include <stddef.h>
 
 #include "sigmax.h"
-#include "threads.h"
 
 /* The sizes of a network and where its parameters lie. Index l = 0 ... n_layers. Offsets are counted in reals. */
 struct sigmax_shape {
@@ -26,10 +25,14 @@ struct sigmax_shape {
     size_t n_weights, n_parameters;
 };
 
-/* The threads that a call may use. */
+/* One task of several: index is 0 ... n_tasks - 1, worker 0 ... n_threads - 1, and no two tasks that run at once have
+   the same worker, so that it can choose a piece of scratch memory. */
+typedef void (*sigmax_task)(void *context, size_t index, size_t worker);
+
+/* The threads that a call may use, and what runs tasks on them: sigmax_parallel of machine/pool.h. */
 struct sigmax_team {
     size_t n_threads;
-    void (*parallel)(size_t n_threads, size_t n_tasks, sigmax_task task, void *context); /* sigmax_parallel */
+    void (*parallel)(size_t n_threads, size_t n_tasks, sigmax_task task, void *context);
 };
 
 struct sigmax_engine {

@@ -13,17 +13,17 @@ GENERATED = "_sigmax.c"
 
 def source_files(csrc: Path = CSRC) -> list[Path]:
     """Everything that a build depends on: the C sources and the list of flags, in a fixed order."""
-    patterns = ("*.[ch]", "engine/*.[ch]", "build_native.py", "source_hash.py")
+    patterns = ("*.[ch]", "*/*.[ch]", "build_native.py", "source_hash.py")
     return sorted(p for pattern in patterns for p in csrc.glob(pattern) if p.name != GENERATED)
 
 
 def source_hash(csrc: Path = CSRC) -> int:
-    """CRC-32 (ISO 3309) over names and contents of `source_files`.
+    """CRC-32 (ISO 3309) over paths below csrc/ and contents of `source_files`.
 
     Line ends do not count: a checkout on Windows may have others.
     """
     crc = 0
     for path in source_files(csrc):
-        crc = zlib.crc32(path.name.encode(), crc)
+        crc = zlib.crc32(path.relative_to(csrc).as_posix().encode(), crc)
         crc = zlib.crc32(path.read_bytes().replace(b"\r\n", b"\n"), crc)
     return crc

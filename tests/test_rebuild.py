@@ -89,7 +89,7 @@ def test_an_edited_header_rebuilds_what_depends_on_it(tree, compiler):
 
 
 def test_an_edited_common_header_rebuilds_everything(tree, compiler):
-    append(tree / "csrc" / "status.c", "/* edited */\n")
+    append(tree / "csrc" / "calls" / "status.c", "/* edited */\n")
     assert build(tree, compiler) == {"status"}
     append(tree / "csrc" / "engine.h", "/* edited */\n")
     assert build(tree, compiler) >= {"status", "network", "engine_f32_baseline"}

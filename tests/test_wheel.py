@@ -85,7 +85,7 @@ def with_module_of(tree, wheel, folder, **environment):
 @pytest.fixture
 def status_c(built):
     """A source of the library that is put back after the test."""
-    path = built[0] / "csrc" / "status.c"
+    path = built[0] / "csrc" / "calls" / "status.c"
     kept = path.read_bytes()
     yield path
     path.write_bytes(kept)

@@ -118,7 +118,7 @@ class Rehearsal:
     def control_new_symbol(self) -> None:
         """A wheel that needs glibc 2.30 must not be called manylinux_2_28."""
         tree = self.export(f"new-symbol-{self.machine}")
-        with (tree / "csrc" / "status.c").open("a") as file:
+        with (tree / "csrc" / "calls" / "status.c").open("a") as file:
             file.write("int gettid(void);\nint sigmax_control(void);\n")
             file.write("int sigmax_control(void)\n{\n    return gettid();\n}\n")
         done, printed, wheels = self.cibuildwheel(
@@ -138,7 +138,7 @@ class Rehearsal:
         (package / "forgotten.py").write_text("left there\n")
         (package / "_sigmax.abi3.so").write_bytes(b"of another compiler")
         for name in ("status", "network", "engine_f32_baseline"):
-            source = "csrc/engine/engine.o" if name.startswith("engine") else f"csrc/{name}.o"
+            source = "csrc/engine/engine.o" if name.startswith("engine") else f"csrc/calls/{name}.o"
             target = tree / "build" / f"temp.{stale}" / name / source
             target.parent.mkdir(parents=True)
             target.write_bytes(b"of another compiler")

@@ -27,7 +27,7 @@
 #include <math.h>
 
 #include "real.h"
-#include "tiles.h"
+#include "sizes.h"
 
 #if SIGMAX_REAL_BITS == 32
 typedef uint32_t real_bits; /* as real_int, but wraps: shifting into the sign is defined */

@@ -17,6 +17,7 @@
 #include "../engine.h"
 #include "forward.h"
 #include "matmul.h"
+#include "pass.h"
 #include "real.h"
 
 /* BP1 for labels: delta_L = a_L - y, y being 1 at the label and 0 elsewhere.  a, delta (rows, k) */
@@ -94,24 +95,47 @@ static void bp4(const real *delta, const real *a, struct blend blend, real *nabl
     matmul_gradient(delta, a, blend, nabla_w, rows, n_prev, n, scratch, team);
 }
 
-/*
- * From delta_L (BP1) down to layer 1. into is laid out as the parameters, and may be the parameters: a layer's weights
- * are written after BP2 has read them. activations and deltas as in forward.h; only delta_L is given. q as in bp2.
- */
-static void backward(const struct sigmax_shape *shape, const real *parameters, const real *X, size_t rows,
-                     const real *activations, real q, real *deltas, struct blend weights, struct blend biases,
-                     real *into, void *scratch, const struct sigmax_team *team)
+/* What leaves in `out` the mean over so many rows. */
+static inline struct blend mean_of(size_t rows)
 {
+    const struct blend mean = {1, (real)(1.0 / (double)rows)};
+    return mean;
+}
+
+/* The output layer, and BP1, of a pass whose z_L stands in its activations. Adds to *cost and *n_correct, see
+   output_layer. */
+static void output_error(const struct pass *pass, struct truth y, double *cost, double *n_correct)
+{
+    const size_t l = pass->shape->n_layers, k = pass->shape->sizes[l], rows = pass->rows;
+    real *const a_L = pass->activations + layer_at(pass, l), *const delta_L = pass->deltas + layer_at(pass, l);
+    output_layer(a_L, y, rows, k, pass->results, cost, n_correct);
+    if (y.targets != NULL) {
+        bp1_targets(a_L, y.targets, delta_L, rows, k);
+    } else {
+        bp1_labels(a_L, y.labels, delta_L, rows, k);
+    }
+    if (y.sample_weight != NULL) weigh(delta_L, y.sample_weight, rows, k);
+}
+
+/*
+ * From delta_L (BP1) down to layer 1; q as in bp2. into is laid out as the parameters, and may be the parameters: a
+ * layer's weights are written after BP2 has read them.
+ */
+static void backward(const struct pass *pass, real q, struct blend weights, struct blend biases, real *into)
+{
+    const struct sigmax_shape *const shape = pass->shape;
+    const size_t rows = pass->rows;
     for (size_t l = shape->n_layers; l >= 1; l--) {
         const size_t n = shape->sizes[l], n_prev = shape->sizes[l - 1];
-        const real *const delta = deltas + layer_at(shape, l, rows);
-        const real *const a_prev = l > 1 ? activations + layer_at(shape, l - 1, rows) : X;
+        const real *const delta = pass->deltas + layer_at(pass, l);
+        const real *const a_prev = l > 1 ? pass->activations + layer_at(pass, l - 1) : pass->X;
         if (l > 1) {
-            real *const delta_prev = deltas + layer_at(shape, l - 1, rows);
-            bp2(delta, parameters + shape->weight_offset[l], a_prev, q, delta_prev, rows, n_prev, n, scratch, team);
+            const real *const w = pass->parameters + shape->weight_offset[l];
+            real *const delta_prev = pass->deltas + layer_at(pass, l - 1);
+            bp2(delta, w, a_prev, q, delta_prev, rows, n_prev, n, pass->scratch, pass->team);
         }
         bp3(delta, biases, into + shape->bias_offset[l], rows, n);
-        bp4(delta, a_prev, weights, into + shape->weight_offset[l], rows, n_prev, n, scratch, team);
+        bp4(delta, a_prev, weights, into + shape->weight_offset[l], rows, n_prev, n, pass->scratch, pass->team);
     }
 }
 

@@ -8,13 +8,8 @@
 
 #include "../engine.h"
 #include "forward.h"
+#include "pass.h"
 #include "workspace.h"
-
-struct batch {
-    const real *X; /* (rows, n_0) */
-    struct truth y;
-    size_t rows;
-};
 
 /* Where a batch is gathered. */
 struct batch_memory {
@@ -109,18 +104,15 @@ static struct truth gather_truth(const struct sigmax_data *data, const size_t *o
     return y;
 }
 
-/* The batch at positions first ... first + rows - 1 of the epoch. */
-static struct batch gather(const struct sigmax_shape *shape, const struct sigmax_data *data,
-                           const struct sigmax_training *training, size_t first, size_t rows,
-                           struct batch_memory *memory)
+/* The rows at positions first ... first + rows - 1 of the epoch become those of the pass; returns what is known of
+   them. */
+static struct truth gather(const struct sigmax_data *data, const struct sigmax_training *training, size_t first,
+                           size_t rows, struct batch_memory *memory, struct pass *pass)
 {
-    const size_t n_in = shape->sizes[0], k = shape->sizes[shape->n_layers];
-    const struct batch batch = {
-        gather_inputs(data, training->order, first, rows, n_in, memory->X),
-        gather_truth(data, training->order, first, rows, k, training->label_smoothing, memory),
-        rows,
-    };
-    return batch;
+    const size_t n_in = pass->shape->sizes[0], k = pass->shape->sizes[pass->shape->n_layers];
+    pass->X = gather_inputs(data, training->order, first, rows, n_in, memory->X);
+    pass->rows = rows;
+    return gather_truth(data, training->order, first, rows, k, training->label_smoothing, memory);
 }
 
 #endif

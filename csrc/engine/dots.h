@@ -7,7 +7,7 @@
 
 #include "real.h"
 #include "tile.h"
-#include "tiles.h"
+#include "sizes.h"
 
 /* s[j] += s[j + width] for j < width <= LANES / 2. */
 static INLINE void fold(real s[LANES], int width)
@@ -71,11 +71,17 @@ static INLINE void dot_lanes(int n_rows, int n_neurons, size_t depth, const real
 typedef void dot_function(size_t depth, const real *restrict x, size_t x_row, const real *restrict w, size_t w_row,
                           real (*restrict out)[LANES]);
 
-#define DEFINE_DOT(NAME, R, N)                                                                                         \
+/*
+ * DEFINE_DOT(NAME, N_ROWS, N_NEURONS)
+ *     NAME       of the dot_function that it defines
+ *     N_ROWS     constant: examples at once, DOT_ROWS at most
+ *     N_NEURONS  constant: neurons at once; N_ROWS N_NEURONS sums are registers
+ */
+#define DEFINE_DOT(NAME, N_ROWS, N_NEURONS)                                                                            \
     static NOINLINE void NAME(size_t depth, const real *restrict x, size_t x_row, const real *restrict w,              \
                               size_t w_row, real(*restrict out)[LANES])                                                \
     {                                                                                                                  \
-        dot_lanes(R, N, depth, x, x_row, w, w_row, out);                                                               \
+        dot_lanes(N_ROWS, N_NEURONS, depth, x, x_row, w, w_row, out);                                                  \
     }
 DEFINE_DOT(dot_1_by_1, 1, 1)
 DEFINE_DOT(dot_1_by_few, 1, DOT_FEW)
@@ -86,6 +92,14 @@ DEFINE_DOT(dot_4_by_1, 4, 1)
 DEFINE_DOT(dot_4_by_few, 4, DOT_FEW)
 DEFINE_DOT(dot_5_by_1, 5, 1)
 DEFINE_DOT(dot_5_by_few, 5, DOT_FEW)
+
+/* dots[examples][neurons: 1, DOT_FEW, DOT_NEURONS]; NULL for what dot_rows and dot_neurons do not choose. */
+static dot_function *const dots[DOT_ROWS + 1][3] = {
+    [1] = {dot_1_by_1, dot_1_by_few, dot_1_by_all},
+    [2] = {dot_2_by_1, dot_2_by_few, NULL},
+    [4] = {dot_4_by_1, dot_4_by_few, NULL},
+    [5] = {dot_5_by_1, dot_5_by_few, NULL},
+};
 
 /* z (n_rows, n_out) = a . w + b for n_rows examples and n_neurons neurons, which dot takes at once. */
 static void dot_tile(size_t n_rows, size_t n_neurons, dot_function *dot, const real *a, const real *w, const real *b,
@@ -110,6 +124,17 @@ static void dot_tile(size_t n_rows, size_t n_neurons, dot_function *dot, const r
     for (size_t r = 0; r < n_rows; r++) {
         for (size_t j = 0; j < n_neurons; j++) z[r * n_out + j] = total[j * n_rows + r] + b[j];
     }
+}
+
+/* How many of the neurons that are left a dot_tile of height examples takes. */
+static inline size_t dot_neurons(size_t height, size_t left)
+{
+    return height == 1 && left == DOT_NEURONS ? DOT_NEURONS : left >= DOT_FEW ? DOT_FEW : 1;
+}
+
+static inline dot_function *dot_of(size_t height, size_t neurons)
+{
+    return dots[height][(size_t)(neurons >= DOT_FEW) + (size_t)(neurons == DOT_NEURONS)];
 }
 
 /* How many of the examples that are left a dot_tile takes: few short of DOT_ROWS, none of them alone if it can be

@@ -16,7 +16,7 @@
 #include "train.h"
 #include "peak.h"
 
-/* The table's functions take void *, so each gets a face that says so. */
+/* The table's functions take void *. What others call with reals gets a face that says so. */
 
 static void face_exp(const void *z, void *out, size_t n)
 {
@@ -78,33 +78,6 @@ static void face_matmul_gradient(const void *delta, const void *a, double scale,
     matmul_gradient(delta, a, blend, out, rows, n_in, n_out, scratch, team);
 }
 
-static int face_infer(const struct sigmax_shape *shape, const void *parameters, double temperature,
-                      const struct sigmax_data *data, void *probabilities, int64_t *labels, double *cost,
-                      double *n_correct, void *workspace, const struct sigmax_team *team)
-{
-    return infer(shape, parameters, temperature, data, probabilities, labels, cost, n_correct, workspace, team);
-}
-
-static void face_activations(const struct sigmax_shape *shape, const void *parameters, const void *X, size_t rows,
-                             void *activations, void *workspace, const struct sigmax_team *team)
-{
-    activations_of(shape, parameters, X, rows, activations, workspace, team);
-}
-
-static void face_backprop(const struct sigmax_shape *shape, const void *parameters, const struct sigmax_data *data,
-                          double *cost, void *activations, void *deltas, void *gradient, void *workspace,
-                          const struct sigmax_team *team)
-{
-    backprop(shape, parameters, data, cost, activations, deltas, gradient, workspace, team);
-}
-
-static void face_train_batches(const struct sigmax_shape *shape, void *parameters, const struct sigmax_data *data,
-                               const struct sigmax_training *training, struct sigmax_progress *progress,
-                               size_t n_batches, void *workspace, const struct sigmax_team *team)
-{
-    train_batches(shape, parameters, data, training, progress, n_batches, workspace, team);
-}
-
 #define JOIN_OF(a, b, c, d) a##b##c##d
 #define JOIN(a, b, c, d) JOIN_OF(a, b, c, d)
 #define TEXT_OF(x) #x
@@ -131,8 +104,8 @@ const struct sigmax_engine ENGINE = {
     .inference_workspace = inference_workspace,
     .backprop_workspace = backprop_workspace,
     .train_workspace = train_workspace,
-    .infer = face_infer,
-    .activations = face_activations,
-    .backprop = face_backprop,
-    .train_batches = face_train_batches,
+    .infer = infer,
+    .activations = activations_of,
+    .backprop = backprop,
+    .train_batches = train_batches,
 };

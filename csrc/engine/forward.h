@@ -6,8 +6,6 @@
  *     a_L = softmax(z_L)
  *
  * In training, a hidden layer's activation passes through dropout (dropout.h).
- *
- * Activations lie layer after layer: a_l (rows, n_l) starts at rows * neurons_before[l].
  */
 #ifndef SIGMAX_ENGINE_FORWARD_H
 #define SIGMAX_ENGINE_FORWARD_H
@@ -15,38 +13,33 @@
 #include "../engine.h"
 #include "dropout.h"
 #include "matmul.h"
+#include "pass.h"
 #include "real.h"
 #include "softmax.h"
 
-/* Where layer l = 1 ... L lies within an array of one real per neuron and row. */
-static inline size_t layer_at(const struct sigmax_shape *shape, size_t l, size_t rows)
-{
-    return rows * shape->neurons_before[l];
-}
-
 /* a_1, ..., a_{L-1}, and z_L in the place of a_L. */
-static void forward_to_z(const struct sigmax_shape *shape, const real *parameters, const real *X, size_t rows,
-                         real *activations, struct dropout dropout, void *scratch, const struct sigmax_team *team)
+static void forward_to_z(const struct pass *pass, struct dropout dropout)
 {
-    const real *a = X;
+    const struct sigmax_shape *const shape = pass->shape;
+    const real *a = pass->X;
     for (size_t l = 1; l <= shape->n_layers; l++) {
-        const real *const w = parameters + shape->weight_offset[l];
-        const real *const b = parameters + shape->bias_offset[l];
-        real *const a_l = activations + layer_at(shape, l, rows);
+        const real *const w = pass->parameters + shape->weight_offset[l];
+        const real *const b = pass->parameters + shape->bias_offset[l];
+        real *const a_l = pass->activations + layer_at(pass, l);
+        const size_t n_in = shape->sizes[l - 1], n_out = shape->sizes[l];
         const int hidden = l < shape->n_layers;
-        matmul_forward(a, w, b, a_l, rows, shape->sizes[l - 1], shape->sizes[l], hidden, scratch, team);
-        if (hidden && dropout.p != 0) drop(dropout, l, a_l, rows, shape->sizes[l], team);
+        matmul_forward(a, w, b, a_l, pass->rows, n_in, n_out, hidden, pass->scratch, pass->team);
+        if (hidden && dropout.p != 0) drop(dropout, l, a_l, pass->rows, n_out, pass->team);
         a = a_l;
     }
 }
 
 /* a_1, ..., a_L. */
-static void forward(const struct sigmax_shape *shape, const real *parameters, const real *X, size_t rows,
-                    real *activations, void *scratch, const struct sigmax_team *team)
+static void forward(const struct pass *pass)
 {
-    real *const a_L = activations + layer_at(shape, shape->n_layers, rows);
-    forward_to_z(shape, parameters, X, rows, activations, without_dropout, scratch, team);
-    softmax(a_L, a_L, rows, shape->sizes[shape->n_layers]);
+    real *const a_L = pass->activations + layer_at(pass, pass->shape->n_layers);
+    forward_to_z(pass, without_dropout);
+    softmax(a_L, a_L, pass->rows, pass->shape->sizes[pass->shape->n_layers]);
 }
 
 /* What is known of the rows beside their inputs, all of it NULL when nothing is. y is given as targets (rows, n_L), or,

@@ -13,6 +13,7 @@
 #include "../engine.h"
 #include "finite.h"
 #include "forward.h"
+#include "pass.h"
 #include "workspace.h"
 
 /* Rows of a block: enough to use each weight many times, few enough for their activations to stay in the cache. */
@@ -21,38 +22,25 @@ enum { INFERENCE_ROWS = 96 };
 /* From so many rows on the weights are packed, unless that fills more than MOST_FILLING / 8 of the lanes in vain. */
 enum { PACKED_ROWS = 4 * INFERENCE_ROWS, MOST_FILLING = 2 };
 
-/* One worker's memory. */
-struct inference_memory {
-    real *activations;
-    struct row_result *results;
-    void *scratch;
-};
-
+/* What the blocks share. */
 struct inference {
-    const struct sigmax_shape *shape;
-    const real *parameters, *X;
+    struct pass pass; /* over all rows, without memory: each block has a pass of its own */
     struct truth y;
-    size_t rows;
     double temperature;
     real *probabilities;
     int64_t *labels;
-    struct sigmax_team alone; /* a block is one thread's */
-    real *packed;             /* W_1^T, W_2^T, ... as panels, or NULL */
+    real *packed; /* W_1^T, W_2^T, ... as panels, or NULL */
     char *worker_memory;
     size_t worker_bytes;
-    int *block_status;
-    double *block_cost;
-    double *block_correct;
+    int *block_status; /* for each block: a sigmax_status, the sum of its costs, and the number correct */
+    double *block_cost, *block_correct;
 };
 
-static size_t inference_memory(struct inference_memory *memory, const struct sigmax_shape *shape, size_t rows,
-                               void *start)
+/* Cuts the pass of a block, one of those that `rows` rows are, out of a worker's memory; returns its bytes. */
+static size_t cut_block(struct pass *block, size_t rows, void *start)
 {
-    const size_t block = smaller(rows, INFERENCE_ROWS);
     struct cutter cutter = {start, 0};
-    memory->activations = cut(&cutter, block, shape->n_neurons * sizeof(real));
-    memory->results = cut(&cutter, block, sizeof(struct row_result));
-    memory->scratch = cut(&cutter, network_scratch(shape, block, 1), 1);
+    cut_pass(block, smaller(rows, INFERENCE_ROWS), 0, 1, &cutter);
     return cutter.used;
 }
 
@@ -69,25 +57,34 @@ static size_t packed_weights(const struct sigmax_shape *shape, size_t rows)
 {
     const double most = (double)shape->n_weights * (8 + MOST_FILLING) / 8;
     double reals = 0;
+    if (rows < PACKED_ROWS) return 0;
     for (size_t l = 1; l <= shape->n_layers && reals <= most; l++) {
         const size_t n_in = shape->sizes[l - 1];
         reals += (double)n_in * (double)whole_vectors(packed_neurons(n_in, shape->sizes[l]));
     }
-    return rows >= PACKED_ROWS && reals <= most ? (size_t)reals : 0;
+    return reals <= most ? (size_t)reals : 0;
+}
+
+/* Cuts the memory of the call; returns how many bytes it takes. job->pass has its shape and its rows. */
+static size_t cut_inference(struct inference *job, size_t n_threads, void *start)
+{
+    const size_t rows = job->pass.rows, blocks = count_of(rows, INFERENCE_ROWS);
+    const size_t packed = packed_weights(job->pass.shape, rows);
+    struct pass block = {.shape = job->pass.shape};
+    struct cutter cutter = {start, 0};
+    job->worker_bytes = cut_block(&block, rows, NULL);
+    job->worker_memory = cut(&cutter, smaller(n_threads, blocks), job->worker_bytes);
+    job->block_status = cut(&cutter, blocks, sizeof(int));
+    job->block_cost = cut(&cutter, blocks, sizeof(double));
+    job->block_correct = cut(&cutter, blocks, sizeof(double));
+    job->packed = packed > 0 ? cut(&cutter, packed, sizeof(real)) : NULL;
+    return cutter.used;
 }
 
 static size_t inference_workspace(const struct sigmax_shape *shape, size_t rows, size_t n_threads)
 {
-    struct inference_memory memory;
-    const size_t per_worker = inference_memory(&memory, shape, rows, NULL);
-    const size_t blocks = count_of(rows, INFERENCE_ROWS);
-    struct cutter cutter = {NULL, 0};
-    cut(&cutter, smaller(n_threads, blocks), per_worker);
-    cut(&cutter, blocks, sizeof(int));
-    cut(&cutter, blocks, sizeof(double));
-    cut(&cutter, blocks, sizeof(double));
-    cut(&cutter, packed_weights(shape, rows), sizeof(real));
-    return cutter.used;
+    struct inference job = {.pass = {.shape = shape, .rows = rows}};
+    return cut_inference(&job, n_threads, NULL);
 }
 
 struct packing {
@@ -105,13 +102,13 @@ static void pack_neurons(void *context, size_t index, size_t worker)
     pack_transposed(job->w + neuron * job->n_in, job->n_in, job->n_in, cols, job->panels + neuron * job->n_in);
 }
 
-static void pack_weights(const struct sigmax_shape *shape, const real *parameters, real *packed,
-                         const struct sigmax_team *team)
+static void pack_weights(const struct pass *pass, real *packed)
 {
+    const struct sigmax_shape *const shape = pass->shape;
     for (size_t l = 1; l <= shape->n_layers; l++) {
         const size_t n_in = shape->sizes[l - 1], n_packed = packed_neurons(n_in, shape->sizes[l]);
-        struct packing job = {parameters + shape->weight_offset[l], packed, n_in, n_packed};
-        run_tasks(team, (double)n_in * (double)n_packed, count_of(n_packed, COLS), pack_neurons, &job);
+        struct packing job = {pass->parameters + shape->weight_offset[l], packed, n_in, n_packed};
+        run_tasks(pass->team, (double)n_in * (double)n_packed, count_of(n_packed, COLS), pack_neurons, &job);
         packed += n_in * whole_vectors(n_packed);
     }
 }
@@ -121,18 +118,18 @@ static void pack_weights(const struct sigmax_shape *shape, const real *parameter
  * so that an answer does not depend on the number of blocks. Returns whether the inputs are known to be finite, without
  * a pass over them: no infinity and no NaN can leave a sum finite in which it has a part.
  */
-static int forward_of_block(const struct inference *inference, const real *X, size_t rows, real *activations,
-                            void *scratch)
+static int forward_of_block(const struct pass *block, const real *packed)
 {
-    const struct sigmax_shape *const shape = inference->shape;
-    const real *a = X, *packed = inference->packed;
+    const struct sigmax_shape *const shape = block->shape;
+    const size_t rows = block->rows;
+    const real *a = block->X;
     int finite = 1;
     for (size_t l = 1; l <= shape->n_layers; l++) {
         const size_t n_in = shape->sizes[l - 1], n_out = shape->sizes[l], n_packed = packed_neurons(n_in, n_out);
-        const real *const w = inference->parameters + shape->weight_offset[l];
-        const real *const b = inference->parameters + shape->bias_offset[l];
-        real *const z = activations + layer_at(shape, l, rows);
-        const struct forward_job all = {a, w, b, z, scratch, rows, n_in, n_out, n_out, 0};
+        const real *const w = block->parameters + shape->weight_offset[l];
+        const real *const b = block->parameters + shape->bias_offset[l];
+        real *const z = block->activations + layer_at(block, l);
+        const struct forward_job all = {a, w, b, z, block->scratch, rows, n_in, n_out, n_out, 0};
         const size_t by_tiles = forward_uses_dots(rows, n_in, n_out) ? 0 : n_packed;
         if (packed != NULL) {
             matmul_packed(a, packed, z, n_out, rows, n_in, by_tiles);
@@ -144,7 +141,7 @@ static int forward_of_block(const struct inference *inference, const real *X, si
         } else if (by_tiles > 0) {
             struct forward_job some = all;
             some.n_out = by_tiles;
-            forward_by_panels(some, &inference->alone);
+            forward_by_panels(some, block->team);
         }
         dots_of_neurons(&all, by_tiles, n_out);
         for (size_t r = 0; r < rows && finite && l == 1; r++) finite = is_finite(z[r * n_out]);
@@ -174,23 +171,29 @@ static void cool(real *z, double temperature, size_t rows, size_t k)
 static void infer_block(void *context, size_t index, size_t worker)
 {
     const struct inference *const job = context;
-    const struct sigmax_shape *const shape = job->shape;
-    const size_t k = shape->sizes[shape->n_layers];
-    const size_t first = index * INFERENCE_ROWS, rows = smaller(job->rows - first, INFERENCE_ROWS);
-    const real *const X = job->X + first * shape->sizes[0];
-    struct inference_memory memory;
-    inference_memory(&memory, shape, job->rows, job->worker_memory + worker * job->worker_bytes);
-    const int finite = forward_of_block(job, X, rows, memory.activations, memory.scratch);
-    if (!finite && first_non_finite(X, rows * shape->sizes[0]) != rows * shape->sizes[0]) {
+    const struct sigmax_shape *const shape = job->pass.shape;
+    const struct sigmax_team alone = {1, job->pass.team->parallel}; /* a block is one thread's */
+    const size_t k = shape->sizes[shape->n_layers], n_in = shape->sizes[0];
+    const size_t first = index * INFERENCE_ROWS, rows = smaller(job->pass.rows - first, INFERENCE_ROWS);
+    struct pass block = {
+        .shape = shape,
+        .parameters = job->pass.parameters,
+        .X = job->pass.X + first * n_in,
+        .rows = rows,
+        .team = &alone,
+    };
+    cut_block(&block, job->pass.rows, job->worker_memory + worker * job->worker_bytes);
+    const int finite = forward_of_block(&block, job->packed);
+    if (!finite && first_non_finite(block.X, rows * n_in) != rows * n_in) {
         job->block_status[index] = SIGMAX_NOT_FINITE;
         return;
     }
-    real *const a_L = memory.activations + layer_at(shape, shape->n_layers, rows);
+    real *const a_L = block.activations + layer_at(&block, shape->n_layers);
     if (job->temperature != 1) cool(a_L, job->temperature, rows, k);
     if (job->y.labels != NULL || job->y.targets != NULL) {
         job->block_cost[index] = 0;
         job->block_correct[index] = 0;
-        output_layer(a_L, truth_from(job->y, first, k), rows, k, memory.results, &job->block_cost[index],
+        output_layer(a_L, truth_from(job->y, first, k), rows, k, block.results, &job->block_cost[index],
                      &job->block_correct[index]);
     } else {
         softmax(a_L, a_L, rows, k);
@@ -204,34 +207,20 @@ static void infer_block(void *context, size_t index, size_t worker)
 
 /* Returns SIGMAX_NOT_FINITE where any block has it, else another status than SIGMAX_OK; then the outputs mean nothing.
    */
-static int infer(const struct sigmax_shape *shape, const real *parameters, double temperature,
-                 const struct sigmax_data *data, real *probabilities, int64_t *labels, double *cost, double *n_correct,
+static int infer(const struct sigmax_shape *shape, const void *parameters, double temperature,
+                 const struct sigmax_data *data, void *probabilities, int64_t *labels, double *cost, double *n_correct,
                  void *workspace, const struct sigmax_team *team)
 {
-    struct inference_memory memory;
     const size_t blocks = count_of(data->rows, INFERENCE_ROWS), n_threads = smaller(team->n_threads, blocks);
     struct inference job = {
-        .shape = shape,
-        .parameters = parameters,
-        .X = data->X,
+        .pass = {.shape = shape, .parameters = parameters, .X = data->X, .rows = data->rows, .team = team},
         .y = {data->labels, data->targets, data->sample_weight},
-        .rows = data->rows,
         .temperature = temperature,
         .probabilities = probabilities,
         .labels = labels,
-        .alone = {1, team->parallel},
-        .worker_bytes = inference_memory(&memory, shape, data->rows, NULL),
     };
-    struct cutter cutter = {workspace, 0};
-    job.worker_memory = cut(&cutter, n_threads, job.worker_bytes);
-    job.block_status = cut(&cutter, blocks, sizeof(int));
-    job.block_cost = cut(&cutter, blocks, sizeof(double));
-    job.block_correct = cut(&cutter, blocks, sizeof(double));
-    const size_t packed = packed_weights(shape, data->rows);
-    if (packed > 0) {
-        job.packed = cut(&cutter, packed, sizeof(real));
-        pack_weights(shape, parameters, job.packed, team);
-    }
+    cut_inference(&job, n_threads, workspace);
+    if (job.packed != NULL) pack_weights(&job.pass, job.packed);
     team->parallel(n_threads, blocks, infer_block, &job);
     int status = SIGMAX_OK;
     for (size_t i = 0; i < blocks; i++) {

@@ -97,7 +97,7 @@ static void matmul_packed(const real *a, const real *panels, real *out, size_t o
                           size_t cols)
 {
     const struct delta_job job = {a, NULL, NULL, 1, out, NULL, rows, out_row, depth};
-    const size_t fit = PANEL_BYTES / sizeof(real) / depth / COLS, group = fit > 0 ? fit : 1;
+    const size_t group = panels_at_a_time(depth);
     for (size_t index = 0; index < count_of(cols, COLS); index += group) {
         const size_t first = panel_begin(index, cols);
         delta_tiles(&job, first, panel_begin(index + group, cols), first, panels + first * depth);

@@ -22,20 +22,10 @@ static void dots_of_neurons(const struct forward_job *job, size_t first, size_t 
     const size_t n_in = job->n_in, z_row = job->z_row;
     for (size_t row = 0, height; row < job->rows; row += height) {
         height = dot_rows(job->rows - row);
-        dot_function *const few = height == 5   ? dot_5_by_few
-                                  : height == 4 ? dot_4_by_few
-                                  : height == 2 ? dot_2_by_few
-                                                : dot_1_by_few;
-        dot_function *const one = height == 5   ? dot_5_by_1
-                                  : height == 4 ? dot_4_by_1
-                                  : height == 2 ? dot_2_by_1
-                                                : dot_1_by_1;
         for (size_t neuron = first, at_once; neuron < end; neuron += at_once) {
-            const size_t left = end - neuron;
-            at_once = height == 1 && left == DOT_NEURONS ? DOT_NEURONS : left >= DOT_FEW ? DOT_FEW : 1;
-            dot_function *const dot = at_once == DOT_NEURONS ? dot_1_by_all : at_once == DOT_FEW ? few : one;
-            dot_tile(height, at_once, dot, job->a + row * n_in, job->w + neuron * n_in, job->b + neuron,
-                     job->z + row * z_row + neuron, n_in, z_row);
+            at_once = dot_neurons(height, end - neuron);
+            dot_tile(height, at_once, dot_of(height, at_once), job->a + row * n_in, job->w + neuron * n_in,
+                     job->b + neuron, job->z + row * z_row + neuron, n_in, z_row);
         }
     }
 }
@@ -70,6 +60,26 @@ static INLINE void store_transposed(int height, const real *sum, size_t width, s
     }
 }
 
+/*
+ * DEFINE_STORE(NAME, HEIGHT)
+ *     NAME    of the store_function that it defines
+ *     HEIGHT  constant: rows of sum; ROWS where that is less
+ */
+typedef void store_function(real (*restrict sum)[COLS], size_t cols, real *restrict z, size_t z_row);
+
+#define DEFINE_STORE(NAME, HEIGHT)                                                                                     \
+    static NOINLINE void NAME(real(*restrict sum)[COLS], size_t cols, real *restrict z, size_t z_row)                  \
+    {                                                                                                                  \
+        store_transposed((HEIGHT) < ROWS ? (HEIGHT) : ROWS, sum[0], COLS, cols, z, z_row);                             \
+    }
+DEFINE_STORE(store_1, 1)
+DEFINE_STORE(store_2, 2)
+DEFINE_STORE(store_4, 4)
+DEFINE_STORE(store_8, 8)
+
+/* stores[h]: of a tile of 2^h rows; NULL where ROWS is less. */
+static store_function *const stores[4] = {store_1, store_2, 4 <= ROWS ? store_4 : NULL, 8 <= ROWS ? store_8 : NULL};
+
 /* height neurons by the examples of one panel; sum is (neuron, example), z is (example, neuron). */
 static void forward_tile(const struct forward_job *job, size_t height, size_t neuron, size_t row, size_t cols)
 {
@@ -87,15 +97,7 @@ static void forward_tile(const struct forward_job *job, size_t height, size_t ne
     }
     if (job->sigmoid && width == COLS) sigmoids(sum[0], sum[0], height * COLS);
     for (size_t i = 0; i < height && job->sigmoid && width < COLS; i++) sigmoids(sum[i], sum[i], width);
-    if (ROWS > 4 && height > 4) {
-        store_transposed(8 < ROWS ? 8 : ROWS, sum[0], COLS, cols, z, z_row);
-    } else if (height > 2) {
-        store_transposed(4 < ROWS ? 4 : ROWS, sum[0], COLS, cols, z, z_row);
-    } else if (height > 1) {
-        store_transposed(2, sum[0], COLS, cols, z, z_row);
-    } else {
-        store_transposed(1, sum[0], COLS, cols, z, z_row);
-    }
+    stores[log2_of(height)](sum, cols, z, z_row);
 }
 
 /* Task: ROWS neurons, all panels. */
@@ -124,8 +126,7 @@ static void pack_forward(void *context, size_t index, size_t worker)
 /* Examples that are packed at a time: whole panels. */
 static size_t forward_block(size_t rows, size_t n_in)
 {
-    const size_t fits = PANEL_BYTES / sizeof(real) / n_in / COLS;
-    return smaller(rows, (fits > 0 ? fits : 1) * COLS);
+    return smaller(rows, panels_at_a_time(n_in) * COLS);
 }
 
 /*

@@ -6,7 +6,7 @@
 #define SIGMAX_ENGINE_PANELS_H
 
 #include "real.h"
-#include "tiles.h"
+#include "sizes.h"
 
 static inline size_t whole_vectors(size_t n)
 {
@@ -34,6 +34,13 @@ static inline size_t panel_cols(size_t left)
 {
     if (left <= COLS) return left;
     return VECTORS == 3 && left <= COLS + LANES ? COLS - LANES : COLS;
+}
+
+/* How many whole panels of so many rows are worked on at a time, so that they stay in the second-level cache. */
+static inline size_t panels_at_a_time(size_t depth)
+{
+    const size_t fit = PANEL_BYTES / sizeof(real) / depth / COLS;
+    return fit > 0 ? fit : 1;
 }
 
 /* pack_panel for a width and a cols <= width that are constants where possible. */

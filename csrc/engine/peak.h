@@ -2,7 +2,7 @@
 #ifndef SIGMAX_ENGINE_PEAK_H
 #define SIGMAX_ENGINE_PEAK_H
 
-#include "tiles.h"
+#include "sizes.h"
 #include "real.h"
 
 /*

@@ -10,7 +10,7 @@
 
 #include "check.h"
 #include "engine.h"
-#include "instruction_set.h"
+#include "machine/instruction_set.h"
 
 struct table {
     const struct sigmax_engine *engine;

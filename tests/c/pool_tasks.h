@@ -5,7 +5,7 @@
 #include <pthread.h>
 #include <time.h>
 
-#include "threads.h"
+#include "machine/pool.h"
 
 #if defined(__SANITIZE_THREAD__)
 #define UNDER_TSAN 1

@@ -12,6 +12,7 @@
 
 #include "engines.h"
 #include "guarded.h"
+#include "machine/pool.h"
 #include "reals.h"
 
 /* ---- plain loops ----------------------------------------------------------------------------------------------- */

@@ -211,7 +211,7 @@ def round_of(action):
             return k
 for action in (create, predict_proba, predict, predict_list, activations, save, copy_and_pickle):
     # glibc ends a process that has no memory for the thread-local variables of a library, when a
-    # thread first looks at one. The worker pool has one: see OS_THREAD_LOCAL in csrc/threads_os.h.
+    # thread first looks at one. The pool has one: see OS_THREAD_LOCAL in csrc/machine/atomics.h.
     if action is not predict_proba:
         action()  # NumPy has others
     alive = []

@@ -72,7 +72,7 @@ def thread_reason() -> str:
     if _chosen_threads is not None:
         return "set_num_threads"
     reason = "affinity and quotas"
-    # the twin of number_of_variable in csrc/thread_count.c
+    # the twin of number_of_variable in csrc/machine/processors.c
     for name, end in (("OMP_NUM_THREADS", r"(,|\Z)"), ("SIGMAX_NUM_THREADS", r"\Z")):
         text = os.environ.get(name, "")
         if re.match(rf"\s*\+?\d*[1-9]\d*\s*{end}", text, re.ASCII):

@@ -1,17 +1,8 @@
-/*
- * What the files behind sigmax_api.h share: the network's description, and the memory and threads of one call.
- */
-#ifndef SIGMAX_NETWORK_H
-#define SIGMAX_NETWORK_H
+/* What every call on a network needs first: memory, threads, and arguments that can be trusted. */
+#ifndef SIGMAX_CALL_H
+#define SIGMAX_CALL_H
 
-#include "engine.h"
-
-struct sigmax_network {
-    const struct sigmax_engine *engine;
-    size_t real_size; /* 4 or 8 */
-    struct sigmax_shape shape;
-    size_t table[]; /* the arrays that shape points to, one after the other */
-};
+#include "network.h"
 
 /* *sum += a * b; returns 0, with *sum as it was, when that does not fit size_t. */
 int sigmax_add_product(size_t *sum, size_t a, size_t b);

@@ -1,7 +1,7 @@
 /* The worker pool and its process: forks, and a system that refuses threads. */
 #define _GNU_SOURCE /* rlimits, syscall */
 
-#include "threads.h"
+#include "machine/pool.h"
 
 #include <errno.h>
 #include <pthread.h>

@@ -2,7 +2,10 @@
 #ifndef SIGMAX_INSTRUCTION_SET_H
 #define SIGMAX_INSTRUCTION_SET_H
 
-#include "engine.h"
+#include <stddef.h>
+
+/* All arithmetic of one precision on one instruction set, see engine.h. Here its address counts, and no more. */
+struct sigmax_engine;
 
 /*
  * *engine = the engine for dtype (SIGMAX_FLOAT32 or SIGMAX_FLOAT64) in the set that SIGMAX_ISA names, else in the most

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "network.h"
+#include "call.h"
 
 static int sparse_row_is_valid(const sigmax_sparse *sparse, size_t row, int64_t n_in)
 {

@@ -7,8 +7,8 @@
  * tiles. Neighbouring sizes can be many times slower, because a compiler gives up keeping the sums in registers: choose
  * by measuring, as bench/tile_search.py does, which compiles with sizes of its own.
  */
-#ifndef SIGMAX_ENGINE_TILES_H
-#define SIGMAX_ENGINE_TILES_H
+#ifndef SIGMAX_ENGINE_SIZES_H
+#define SIGMAX_ENGINE_SIZES_H
 
 #include "real.h"
 
@@ -48,7 +48,7 @@ enum { PACK_ROWS = 32 };
 /* Rows that are packed at once, see pack_panels; and panels of W that BP2 packs together. */
 enum { PACK_AT_ONCE = 16, DELTA_PANELS = 2 };
 
-/* Bytes of packed panels that a product works on at a time, so that they stay in the second-level cache. */
+/* Bytes of packed panels that a product works on at a time: see panels_at_a_time. */
 enum { PANEL_BYTES = 512 * 1024 };
 
 /* The same for the gradient, whose panels are read once for every ROWS neurons, in order: that goes well from the third

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "sigmax.h"
+#include "../sigmax.h"
 
 /* The build names its instruction sets here, from the least to the most capable: X(baseline) X(v3) X(v4). */
 #ifndef SIGMAX_INSTRUCTION_SETS

@@ -1,7 +1,7 @@
 /* The worker pool: every task once, no two at once on one worker, and callers that meet. */
 #define _GNU_SOURCE /* POSIX under -std=c99 */
 
-#include "threads.h"
+#include "machine/pool.h"
 
 #include <fenv.h>
 #include <pthread.h>
@@ -11,7 +11,7 @@
 #include "check.h"
 #include "pool_tasks.h"
 #include "sigmax.h"
-#include "thread_count.h"
+#include "machine/processors.h"
 
 #define MOST_TASKS 1000
 

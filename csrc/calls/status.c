@@ -1,5 +1,5 @@
 /* The one list of status codes and their sentences. */
-#include "sigmax.h"
+#include "../sigmax.h"
 
 const char *sigmax_status_text(int status)
 {

@@ -2,7 +2,7 @@
 #include <math.h>
 #include <stdlib.h>
 
-#include "network.h"
+#include "call.h"
 
 static int infer(const sigmax_network *network, const void *parameters, double temperature, const sigmax_data *data,
                  void *probabilities, int64_t *labels, double *cost, double *n_correct)

@@ -8,29 +8,29 @@
  * Workers last as long as the process and do not hinder its exit. A library that holds the pool must not be unloaded
  * (dlclose) once it has been used.
  */
-#ifndef SIGMAX_THREADS_H
-#define SIGMAX_THREADS_H
+#ifndef SIGMAX_POOL_H
+#define SIGMAX_POOL_H
 
 #include <stddef.h>
 
 /* One task: index is 0 ... n_tasks - 1; worker is 0 ... n_threads - 1 and no two tasks that run at once have the same
-   one, so that it can choose a piece of scratch memory. */
-typedef void (*sigmax_task)(void *context, size_t index, size_t worker);
+   one. engine.h names the same type sigmax_task. */
+typedef void (*sigmax_pool_task)(void *context, size_t index, size_t worker);
 
 /*
  * Calls task(context, i, worker) once for each i in 0 ... n_tasks - 1 on at most n_threads >= 1 threads, the calling
  * one among them, and returns when all are done. Everything that the tasks wrote is visible to the caller then.
  * Runs on fewer threads, down to the caller alone, when threads cannot be started, when another caller is using the
  * pool, and when a task itself calls here; alone, the caller is worker 0. Never fails. Tasks may not longjmp out.
- * n_threads may exceed the processors; beyond SIGMAX_MAX_THREADS (thread_count.h) it is taken for that.
+ * n_threads may exceed the processors; beyond SIGMAX_MAX_THREADS (processors.h) it is taken for that.
  * After fork() the child has no pool and makes its own when it first needs one; the child of a task that forks may
  * exec or _exit, but not return from the task, since its parent's workers are not there to do the others. Workers
  * block every signal but those that a fault raises (SIGSEGV, SIGBUS, SIGFPE, SIGILL), and have stacks of 1 MiB.
  */
-void sigmax_parallel(size_t n_threads, size_t n_tasks, sigmax_task task, void *context);
+void sigmax_parallel(size_t n_threads, size_t n_tasks, sigmax_pool_task task, void *context);
 
-/* sigmax_get_num_threads and sigmax_set_num_threads of sigmax_api.h are defined in threads.c too. The default is
-   determined on first need, and anew after sigmax_set_num_threads(0); see thread_count.h. More than SIGMAX_MAX_THREADS
+/* sigmax_get_num_threads and sigmax_set_num_threads of sigmax_api.h are defined in pool.c too. The default is
+   determined on first need, and anew after sigmax_set_num_threads(0); see processors.h. More than SIGMAX_MAX_THREADS
    are taken for that; a negative number is SIGMAX_BAD_ARGUMENT. */
 
 #endif

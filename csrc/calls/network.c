@@ -1,10 +1,12 @@
 /* The network's description: sizes, where parameters lie, initial parameters. */
+#include "network.h"
+
 #include <math.h>
 #include <stdlib.h>
 
-#include "instruction_set.h"
-#include "network.h"
-#include "random.h"
+#include "../machine/instruction_set.h"
+#include "../random.h"
+#include "call.h"
 
 /* ---- the network ------------------------------------------------------------------------------------------------- */
 

@@ -1,5 +1,6 @@
 /* The equations by themselves: each asks for an engine and calls it. */
-#include "instruction_set.h"
+#include "../engine.h"
+#include "../machine/instruction_set.h"
 
 int sigmax_exp(int dtype, const void *z, void *out, size_t n)
 {

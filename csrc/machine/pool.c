@@ -20,13 +20,13 @@
 #define _GNU_SOURCE /* -std=c99 hides POSIX otherwise; elsewhere it is in sight */
 #endif
 
-#include "threads.h"
+#include "pool.h"
 
 #include <fenv.h>
 
-#include "sigmax.h"
-#include "thread_count.h"
-#include "threads_os.h"
+#include "../sigmax.h"
+#include "os.h"
+#include "processors.h"
 
 /* How long a thread spins before it sleeps: a few times what it costs to wake it, 4 to 9 us. */
 #define SPIN_NANOSECONDS 50000u
@@ -56,7 +56,7 @@ struct share {
 };
 
 struct job {
-    sigmax_task task;
+    sigmax_pool_task task;
     void *context;
     size_t n_shares;
     fenv_t environment; /* the caller's rounding and flushing: a result must not depend on who computes it */
@@ -152,7 +152,7 @@ static void worker_main(void *argument)
     }
 }
 
-static void run_alone(size_t n_tasks, sigmax_task task, void *context)
+static void run_alone(size_t n_tasks, sigmax_pool_task task, void *context)
 {
     int was_inside = inside_task;
     inside_task = 1;
@@ -234,7 +234,7 @@ static void finish_job(size_t n)
             wait_while(&workers[w].state, &workers[w].bed, RUNNING, AWAITED);
 }
 
-void sigmax_parallel(size_t n_threads, size_t n_tasks, sigmax_task task, void *context)
+void sigmax_parallel(size_t n_threads, size_t n_tasks, sigmax_pool_task task, void *context)
 {
     if (n_threads > SIGMAX_MAX_THREADS) n_threads = SIGMAX_MAX_THREADS;
     if (n_threads > n_tasks) n_threads = n_tasks;

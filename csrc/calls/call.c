@@ -1,8 +1,8 @@
-/* What every call on a network needs first: memory, threads, and arguments that can be trusted. */
+#include "call.h"
+
 #include <stdlib.h>
 
-#include "network.h"
-#include "threads.h"
+#include "../machine/pool.h"
 
 int sigmax_add_product(size_t *sum, size_t a, size_t b)
 {

@@ -5,7 +5,7 @@
 #define _POSIX_C_SOURCE 200809L
 #endif
 
-#include "thread_count.h"
+#include "machine/processors.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -20,6 +20,7 @@
 #endif
 
 #include "check.h"
+#include "machine/cgroups.h"
 #include "sigmax.h"
 
 /* ---- environment ----------------------------------------------------------------------------------------------- */
