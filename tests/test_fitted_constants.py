@@ -1,10 +1,17 @@
-"""The constants of the exponential are those that bench/remez.py derives, to the last bit."""
+"""Constants in C that were fitted, and the scripts of bench/ that fit them.
 
+Those of the exponential are derived to the last bit. Those of the forward product's cost model are
+measured; here it is tested that the script fits the model that the C computes with.
+"""
+
+import os
+import shutil
 import subprocess
 import sys
 from decimal import Decimal
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -20,6 +27,15 @@ def remez(monkeypatch):
     import remez
 
     return remez
+
+
+@pytest.fixture
+def cost(monkeypatch):
+    """bench/fit_forward_cost.py."""
+    monkeypatch.syspath_prepend(str(BENCH))
+    import fit_forward_cost
+
+    return fit_forward_cost
 
 
 def check(*arguments):
@@ -73,3 +89,54 @@ def test_the_best_constant_by_hand(remez):
     errors = [remez.weight(r) * (q.coefficients[0] - remez.remainder(r)) for r in ends]
     assert abs(errors[0] + errors[1]) < Decimal("1e-25")
     assert abs(q.error - abs(errors[0])) < Decimal("1e-25")
+
+
+SHAPES = ((1, 784, 30), (2, 8, 3), (10, 784, 100), (10, 30, 10), (33, 100, 26), (96, 4, 300))
+
+
+def as_modelled(cost, constants, lanes, unit):
+    """An engine whose times are exactly those of the model."""
+    ones = np.ones(len(SHAPES))
+    measured = cost.Measured("modelled", lanes, np.array(SHAPES, float), ones, ones, ones)
+    dots, panels = cost.costs(measured, constants)
+    return measured._replace(dots=unit * dots, panels=unit * panels)
+
+
+def test_the_model_by_hand(cost):
+    constants = cost.Constants(multiply=2, sum=3, transpose=5, store=7)
+    measured = cost.Measured("", 4, np.array([[6.0, 9.0, 11.0]]), *np.ones((3, 1)))
+    dots, panels = cost.costs(measured, constants)
+    assert dots.tolist() == [2 * 6 * 11 * 3 + 3 * 6 * 11]
+    assert panels.tolist() == [2 * 11 * 9 + 5 * 6 * 9 + 7 * 6 * 11]
+
+
+def test_the_fit_finds_the_constants_of_times_that_follow_the_model(cost):
+    constants = cost.Constants(1.3, 9.0, 0.7, 2.5)
+    engines = [as_modelled(cost, constants, 4, 1e-9), as_modelled(cost, constants, 16, 3e-10)]
+    assert cost.fit(engines) == pytest.approx(constants, rel=1e-3)
+    assert cost.fit(engines[:1]) == pytest.approx(constants, rel=1e-3)
+
+
+def test_losses_by_hand(cost):
+    constants = cost.Constants(3, 1, 1, 1)  # dots for the first shape, panels for the second
+    shapes = np.array([[1.0, 16.0, 1.0], [16.0, 16.0, 16.0]])
+    measured = cost.Measured("", 16, shapes, np.array([2.0, 1.0]), np.array([1.0, 2.0]), None)
+    assert cost.chosen(measured, constants).tolist() == [2.0, 2.0]
+    row = cost.line("both", [measured], constants)
+    assert row.split()[5:] == ["100.0%", "100.0%", "100.0%", "100%", "at", "1x16->1"]
+
+
+def test_the_model_chooses_as_the_source_does(cost):
+    """The C program, compiled in little time, says what forward_uses_dots chooses."""
+    compiler = cost.compiler()[0]
+    if os.name == "nt" or shutil.which(compiler) is None:
+        pytest.skip(f"no {compiler} for the C program")
+    source = cost.constants_of_source(cost.SOURCE.read_text(encoding="utf-8"))
+    units = {unit.name: unit for unit in cost.build_native.units()}
+    unit = units["engine_f32_baseline"]._replace(flags=["-std=c99", "-O0"])
+    [measured] = cost.measure([unit], SHAPES, rounds=1)
+    dots, panels = cost.costs(measured, source)
+    assert measured.shapes.tolist() == [list(shape) for shape in SHAPES]
+    assert measured.dots.min() > 0 and measured.panels.min() > 0
+    assert measured.uses_dots.tolist() == (dots < panels).tolist()
+    assert set(measured.uses_dots) == {True, False}
