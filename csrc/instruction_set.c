@@ -111,6 +111,21 @@ static int answers[N_SETS];
 #define store_answer(i, value) __atomic_store_n(&answers[i], value, __ATOMIC_RELAXED)
 #endif
 
+/* Whether SIGMAX_WITHOUT, names with commas or blanks between them, holds this one. Read anew each time, as SIGMAX_ISA
+   is; the answers above are those of processor and system alone. */
+static int left_out(const char *name)
+{
+    static const char between[] = ", \t";
+    const size_t length = strlen(name);
+    const char *list = getenv("SIGMAX_WITHOUT");
+    while (list != NULL && *(list += strspn(list, between)) != '\0') {
+        const size_t n = strcspn(list, between);
+        if (n == length && memcmp(list, name, n) == 0) return 1;
+        list += n;
+    }
+    return 0;
+}
+
 const char *sigmax_instruction_set_name(size_t i)
 {
     return i < N_SETS ? sets[i].name : NULL;
@@ -124,7 +139,7 @@ int sigmax_instruction_set_available(size_t i)
         answer = sets[i].available() ? 2 : 1;
         store_answer(i, answer);
     }
-    return answer == 2;
+    return answer == 2 && (i == 0 || !left_out(sets[i].name)); /* the least one is always there */
 }
 
 int sigmax_choose_engine(const struct sigmax_engine **engine, int dtype)
@@ -132,6 +147,7 @@ int sigmax_choose_engine(const struct sigmax_engine **engine, int dtype)
     if (dtype != SIGMAX_FLOAT32 && dtype != SIGMAX_FLOAT64) return SIGMAX_BAD_ARGUMENT;
     const char *wanted = getenv("SIGMAX_ISA");
     if (wanted != NULL && wanted[0] == '\0') wanted = NULL;
+    if (left_out(sets[0].name)) return SIGMAX_BAD_INSTRUCTION_SET;
     for (size_t i = N_SETS; i-- > 0;) {
         if (wanted != NULL && strcmp(wanted, sets[i].name) != 0) continue;
         if (!sigmax_instruction_set_available(i)) continue;

@@ -61,7 +61,7 @@ typedef enum sigmax_status {
     SIGMAX_OUT_OF_MEMORY = 4,
     SIGMAX_BAD_LABEL = 5,           /* a label outside 0 ... n_L - 1 */
     SIGMAX_BAD_ORDER = 6,           /* an entry of order that is no row */
-    SIGMAX_BAD_INSTRUCTION_SET = 7, /* SIGMAX_ISA names a set that is unknown, or not available here */
+    SIGMAX_BAD_INSTRUCTION_SET = 7, /* SIGMAX_ISA: unknown, not available or left out; SIGMAX_WITHOUT: the first */
     SIGMAX_DIVERGED = 8,            /* a batch made the cost or a parameter infinite or NaN */
     SIGMAX_NOT_FINITE = 9,          /* X holds an infinity or NaN */
     SIGMAX_BAD_SPARSE = 10,         /* a sparse row that starts or ends where it cannot, or a column beyond n_0 - 1 */
@@ -80,7 +80,10 @@ typedef struct sigmax_network sigmax_network;
 /*
  * Makes a network of n_sizes >= 2 layers sizes (n_0, ..., n_L), each >= 1 and the last >= 2. *network is the caller's,
  * to be freed. The instruction set is chosen here: the best that the processor and the operating system can run, or
- * the one that the environment variable SIGMAX_ISA names.
+ * the one that the environment variable SIGMAX_ISA names. SIGMAX_WITHOUT, names with commas between them ("v4,v3"),
+ * leaves sets out as if this machine did not have them; names of sets that this build does not have mean nothing. The
+ * first set cannot be left out, and SIGMAX_ISA may name none that is: SIGMAX_BAD_INSTRUCTION_SET. Both variables are
+ * read at each call that chooses.
  */
 int sigmax_network_create(sigmax_network **network, int dtype, const size_t *sizes, size_t n_sizes);
 void sigmax_network_free(sigmax_network *network); /* NULL is allowed */
@@ -266,7 +269,7 @@ size_t sigmax_first_non_finite(int dtype, const void *values, size_t n);
 
 /* The i-th instruction set of this build, from the least to the most capable; NULL past the last. */
 const char *sigmax_instruction_set_name(size_t i);
-int sigmax_instruction_set_available(size_t i); /* 1 when this processor and operating system can run it, else 0 */
+int sigmax_instruction_set_available(size_t i); /* 1 when it can be used here, else 0 */
 const char *sigmax_compiler(void);              /* name and version of the compiler that made this library */
 
 /* Runs n rounds of independent fused multiply-adds on registers in the network's instruction set; *flops = how many

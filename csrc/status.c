@@ -19,7 +19,8 @@ const char *sigmax_status_text(int status)
     case SIGMAX_BAD_ORDER:
         return "an entry of order is not the number of a row";
     case SIGMAX_BAD_INSTRUCTION_SET:
-        return "SIGMAX_ISA names an instruction set that is unknown or not available on this machine";
+        return "SIGMAX_ISA names an instruction set that is unknown, not available on this machine or left out by "
+               "SIGMAX_WITHOUT, or SIGMAX_WITHOUT names baseline; change or unset these environment variables";
     case SIGMAX_DIVERGED:
         return "training diverged: a batch made the cost, a parameter or the optimiser's state infinite or NaN";
     case SIGMAX_NOT_FINITE:

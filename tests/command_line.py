@@ -8,6 +8,8 @@ import sys
 import numpy as np
 from sigmax import cli
 
+HANGS = 600  # seconds, after which a process does so; a busy machine takes long for anything
+
 # Three flowers, told apart by the sum of two lengths.
 NAMES = ("daisy", "rose", "tulip")
 
@@ -38,7 +40,7 @@ def run(*arguments, **environment):
     return subprocess.run(
         command(*arguments),
         capture_output=True,
-        timeout=60,
+        timeout=HANGS,
         env={**os.environ, "COLUMNS": "80", **environment},
         check=False,
     )

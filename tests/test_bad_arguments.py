@@ -150,7 +150,7 @@ for _ in range(50):
 print(sigmax.Network([3, 2]).predict([[1, 2, 3]]).shape)
 """
     done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=600, check=False
     )
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip() == "(1,)"
@@ -291,15 +291,19 @@ def refuse(times):
                 continue
             raise SystemExit("not refused")
 refuse(40)
-before = resident()
-refuse(200)
-print(resident() - before)
+marks = [resident()]
+for _ in range(4):
+    refuse(50)
+    marks.append(resident())
+print(min(after - before for before, after in zip(marks, marks[1:])))
 """
     done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=600, check=False
     )
     assert done.returncode == 0, done.stderr
-    assert int(done.stdout) < 4096, f"{done.stdout.strip()} KiB more after 200 rounds"
+    # What leaks does so each time. Anything else that grows, the system's tables of pages among it,
+    # does so once or twice.
+    assert int(done.stdout) < 1024, f"{done.stdout.strip()} KiB more in every 50 rounds"
 
 
 def test_text_labels_say_what_to_do():

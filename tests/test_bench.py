@@ -351,5 +351,5 @@ def test_mnist_accuracy_is_skipped_without_its_file():
     if not BENCH.is_dir():
         pytest.skip("bench/ is not beside the tests")
     command = [sys.executable, str(BENCH / "accuracy.py"), "--mnist", "no such file"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=600, check=True)
     assert "skipped: 'no such file' does not exist" in done.stdout

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import sigmax
+from sigmax._instruction_sets import built_instruction_sets
 
 PACKAGE = Path(sigmax.__file__).resolve().parent
 
@@ -21,7 +22,7 @@ def run(code, *options, **environment):
         env={**os.environ, **environment},
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=600,
         check=False,
     )
     assert process.returncode == 0, process.stderr
@@ -136,8 +137,20 @@ def test_show_config_says_everything(capsys):
     ]
     values = {name: value.strip() for name, value in printed.items()}
     assert all(values.values()), printed
-    assert values["instruction sets available"].split(", ") == list(sigmax.instruction_sets())
+    available = values["instruction sets available"].partition(" (SIGMAX_WITHOUT=")[0]
+    assert available.split(", ") == list(sigmax.instruction_sets())
     assert values["module"].startswith(str(PACKAGE))
+
+
+def test_show_config_says_what_is_left_out(capsys, monkeypatch):
+    monkeypatch.setenv("SIGMAX_WITHOUT", "v4, v9")
+    sigmax.show_config()
+    (line,) = (li for li in capsys.readouterr().out.splitlines() if "sets available" in li)
+    built_without = " v4," if "v4" not in built_instruction_sets() else ""
+    assert line.endswith(
+        f" (SIGMAX_WITHOUT=v4, v9;{built_without} v9: not in this build, so ignored)"
+    )
+    assert line.split("  ")[-1].partition(" (")[0] == ", ".join(sigmax.instruction_sets())
 
 
 # ---- pytest-xdist --------------------------------------------------------------------------------

@@ -32,7 +32,7 @@ def three_classes(rng, rows=120, columns=5, dtype=np.float64):
 
 def run(code):
     return subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=600, check=False
     )
 
 

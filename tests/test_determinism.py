@@ -167,7 +167,7 @@ def test_same_seed_same_bits_in_a_new_process(dtype, optimizer):
         "print(sha256(network.parameters), history.cost[-1].hex())"
     )
     done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=600, check=False
     )
     assert done.returncode == 0, done.stderr
     assert done.stdout.split() == [sha256(here.parameters), history.cost[-1].hex()]

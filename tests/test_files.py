@@ -190,7 +190,7 @@ except OSError:
     print("refused")
 """
     done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=600, check=False
     )
     assert done.stdout.strip() == "refused", done.stderr
     assert path.read_bytes() == earlier
@@ -288,7 +288,7 @@ def predict_model(tmp_path_factory):
     compiler = os.environ.get("CC", "cc").split()
     flags = ["-std=c99", "-Wall", "-Wextra", "-pedantic", f"-I{ROOT / 'csrc'}"]
     command = [*compiler, *flags, source, "-o", program, ARCHIVE, "-lm", "-lpthread"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=600, check=False)
     assert done.returncode == 0, done.stderr
     assert done.stderr == ""
     return program
@@ -296,7 +296,7 @@ def predict_model(tmp_path_factory):
 
 def run_in_c(program, path, X):
     return subprocess.run(
-        [program, path], input=X.tobytes(), capture_output=True, timeout=60, check=False
+        [program, path], input=X.tobytes(), capture_output=True, timeout=600, check=False
     )
 
 

@@ -52,7 +52,7 @@ def start(*arguments):
 
 
 def finish(process):
-    out, _ = process.communicate(timeout=120)
+    out, _ = process.communicate(timeout=600)
     return process.returncode, out
 
 

@@ -32,7 +32,7 @@ def run_python(code, **environment):
     """Runs code in a new interpreter with the environment changed; None removes a variable."""
     env = {k: v for k, v in {**os.environ, **environment}.items() if v is not None}
     return subprocess.run(
-        [sys.executable, "-c", code], env=env, capture_output=True, text=True, timeout=60
+        [sys.executable, "-c", code], env=env, capture_output=True, text=True, timeout=600
     )
 
 
@@ -367,6 +367,65 @@ def test_unknown_instruction_set(monkeypatch, name):
         sigmax.Network([2, 2])
     assert all(known in str(caught.value) for known in sigmax.instruction_sets())
     assert name.strip() in str(caught.value)
+
+
+@pytest.fixture
+def every_set(monkeypatch):
+    """The sets that can be used when SIGMAX_WITHOUT and SIGMAX_ISA are not set."""
+    monkeypatch.delenv("SIGMAX_WITHOUT", raising=False)
+    monkeypatch.delenv("SIGMAX_ISA", raising=False)
+    return sigmax.instruction_sets()
+
+
+def test_sets_left_out(every_set, monkeypatch):
+    # As C reads the list, so does Python: its own test is in tests/c/test_network.c.
+    for i, name in list(enumerate(every_set))[1:]:
+        for text in (name, f" {name} , no-such-set", f"no-such-set\t{name},,"):
+            monkeypatch.setenv("SIGMAX_WITHOUT", text)
+            assert sigmax.instruction_sets() == every_set[:i] + every_set[i + 1 :], text
+            assert sigmax.Network([2, 2]).instruction_set != name
+            monkeypatch.setenv("SIGMAX_ISA", name)
+            with pytest.raises(ValueError, match="leaves out") as caught:
+                sigmax.Network([2, 2])
+            assert f"SIGMAX_ISA is {name!r}" in str(caught.value)
+            assert f"SIGMAX_WITHOUT={text}" in str(caught.value)
+            advised = str(caught.value).partition("set it to one of: ")[2].split(", ")
+            for other in advised:
+                monkeypatch.setenv("SIGMAX_ISA", other)
+                assert sigmax.Network([2, 2]).instruction_set == other
+            monkeypatch.delenv("SIGMAX_ISA")
+    monkeypatch.setenv("SIGMAX_WITHOUT", ",".join(every_set[1:]))
+    assert sigmax.instruction_sets() == ("baseline",)
+
+
+@pytest.mark.parametrize("text", ["", " , ", "no-such-set", "baseline2", "v3-v4", "V4"])
+def test_a_list_that_leaves_nothing_out(every_set, monkeypatch, text):
+    monkeypatch.setenv("SIGMAX_WITHOUT", text)
+    assert sigmax.instruction_sets() == every_set
+
+
+def test_the_baseline_cannot_be_left_out(every_set, monkeypatch, tmp_path):
+    network = sigmax.Network([2, 2], seed=1)
+    network.save(tmp_path / "model.npz")
+    monkeypatch.setenv("SIGMAX_WITHOUT", "baseline,no-such-set")
+    assert sigmax.instruction_sets() == every_set
+    for use in (
+        lambda: sigmax.Network([2, 2]),
+        lambda: sigmax.sigmoid([1.0]),
+        lambda: sigmax.Network.load(tmp_path / "model.npz"),
+    ):
+        with pytest.raises(ValueError, match="SIGMAX_WITHOUT") as caught:
+            use()
+        assert not isinstance(caught.value, sigmax.FileFormatError)
+        assert "'baseline,no-such-set'; baseline cannot be left out" in str(caught.value)
+    network.predict([[1.0, 2.0]])  # which set it computes with was chosen before
+
+
+def test_sets_left_out_in_a_new_process(every_set):
+    for name in every_set[1:]:
+        done = run_python("import sigmax; print(*sigmax.instruction_sets())", SIGMAX_WITHOUT=name)
+        assert done.returncode == 0, done.stderr
+        assert done.stdout.split() == [other for other in every_set if other != name]
 
 
 def test_threads_can_be_set_and_set_back():

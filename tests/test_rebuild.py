@@ -61,7 +61,7 @@ def compiled_hash(tree):
         env={**os.environ, "PYTHONPATH": folder},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=600,
         check=False,
     )
     assert process.returncode == 0, process.stderr

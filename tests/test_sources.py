@@ -232,7 +232,7 @@ print(network.predict(X).shape == (rows,), network.cost(X, y) == history.val_cos
         [sys.executable, "-c", code],
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=600,
         check=False,
         cwd=tmp_path,
     )

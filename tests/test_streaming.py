@@ -323,7 +323,7 @@ network.fit(stream, epochs=2, batch_size=100, standardize=True)
 print(peak() - before)
 """
     done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=False
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=600, check=False
     )
     assert done.returncode == 0, done.stderr
     assert int(done.stdout) < 50 << 10, f"{int(done.stdout) >> 10} MiB more"

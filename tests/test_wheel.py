@@ -131,7 +131,7 @@ def test_abi3audit_passes_it(built):
         [sys.executable, "-m", "abi3audit", "--strict", built[1]],
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=600,
         check=False,
     )
     assert process.returncode == 0, process.stdout + process.stderr

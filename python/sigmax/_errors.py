@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
-
-from sigmax._instruction_sets import instruction_sets
+from sigmax._instruction_sets import why_none_was_chosen
 from sigmax._sigmax import ffi, lib
 
 _OK = lib.SIGMAX_OK  # looked up once, since every call comes through here
@@ -68,8 +66,5 @@ def check(status: int) -> None:
     if status == lib.SIGMAX_OUT_OF_MEMORY:
         raise MemoryError(text)
     if status == lib.SIGMAX_BAD_INSTRUCTION_SET:
-        raise ValueError(
-            f"the environment variable SIGMAX_ISA is {os.environ.get('SIGMAX_ISA')!r}; "
-            f"available on this machine: {', '.join(instruction_sets())}"
-        )
+        raise ValueError(why_none_was_chosen())
     raise ValueError(text)

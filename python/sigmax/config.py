@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 from sigmax._arrays import as_integer
 from sigmax._errors import check
-from sigmax._instruction_sets import built_instruction_sets, instruction_sets
+from sigmax._instruction_sets import built_instruction_sets, instruction_sets, left_out
 from sigmax._sigmax import ffi, lib
 from sigmax._stale_build import warn_if_stale
 from sigmax._threadpoolctl import register_pool
@@ -98,7 +98,7 @@ def show_config() -> None:
         "module": _sigmax.__file__,
         "compiler": ffi.string(lib.sigmax_compiler()).decode(),
         "instruction sets built": ", ".join(built_instruction_sets()),
-        "instruction sets available": ", ".join(instruction_sets()),
+        "instruction sets available": _instruction_sets_available(),
         "instruction set in use": _instruction_set_in_use(),
         "threads": f"{get_num_threads()} ({_thread_reason()})",
         "Python": f"{platform.python_version()} on {platform.platform()}",
@@ -107,6 +107,16 @@ def show_config() -> None:
     width = max(map(len, lines))
     for name, value in lines.items():
         print(f"{name:{width}}  {value}")
+
+
+def _instruction_sets_available() -> str:
+    text = ", ".join(instruction_sets())
+    if not left_out():
+        return text
+    text += f" (SIGMAX_WITHOUT={os.environ['SIGMAX_WITHOUT']}"
+    if unknown := [name for name in left_out() if name not in built_instruction_sets()]:
+        text += f"; {', '.join(unknown)}: not in this build, so ignored"
+    return f"{text})"
 
 
 def _instruction_set_in_use() -> str:

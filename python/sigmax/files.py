@@ -222,7 +222,7 @@ def as_network(arrays: Mapping[str, Array], network_type: type[Network] = Networ
     try:
         network.__setstate__(state)
     except (TypeError, ValueError) as error:
-        if "SIGMAX_ISA" in str(error):  # not the file's fault
+        if "environment variable SIGMAX_" in str(error):  # not the file's fault
             raise
         raise FileFormatError(str(error)) from error
     return network

@@ -127,6 +127,49 @@ static void test_instruction_sets(void)
     unsetenv("SIGMAX_ISA");
 }
 
+/* SIGMAX_WITHOUT is read at each call. A set that it names is not there; the first one always is. */
+static void test_sets_left_out(void)
+{
+    static const char *const forms[] = {"%s", " %s", "%s,", "other,%s", "other , %s other", "\t%s ,,other"};
+    static const char *const others[] = {"", ",", " , ", "other", "%s2", "2%s", "%s-%s", "%s;%s"};
+    const size_t sizes[] = {1, 2};
+    const char *name, *least = sigmax_instruction_set_name(0);
+    const char *const before = getenv("SIGMAX_WITHOUT");
+    char kept[100] = "", list[100];
+    if (before != NULL) snprintf(kept, sizeof kept, "%s", before);
+    for (size_t i = 1; (name = sigmax_instruction_set_name(i)) != NULL; i++) {
+        unsetenv("SIGMAX_WITHOUT");
+        if (!sigmax_instruction_set_available(i)) continue;
+        for (size_t f = 0; f < sizeof forms / sizeof forms[0]; f++) {
+            snprintf(list, sizeof list, forms[f], name);
+            setenv("SIGMAX_WITHOUT", list, 1);
+            CHECK(!sigmax_instruction_set_available(i) && sigmax_instruction_set_available(0), "'%s'", list);
+            setenv("SIGMAX_ISA", name, 1);
+            CHECK(create(SIGMAX_FLOAT32, sizes, 2) == SIGMAX_BAD_INSTRUCTION_SET, "'%s', asked for %s", list, name);
+            unsetenv("SIGMAX_ISA");
+            sigmax_network *network = NULL;
+            CHECK(sigmax_network_create(&network, SIGMAX_FLOAT32, sizes, 2) == SIGMAX_OK, "'%s'", list);
+            CHECK(strcmp(sigmax_instruction_set(network), name) != 0, "'%s': %s was chosen", list, name);
+            sigmax_network_free(network);
+        }
+        for (size_t f = 0; f < sizeof others / sizeof others[0]; f++) {
+            snprintf(list, sizeof list, others[f], name, name);
+            setenv("SIGMAX_WITHOUT", list, 1);
+            CHECK(sigmax_instruction_set_available(i), "'%s' leaves %s out", list, name);
+        }
+    }
+    setenv("SIGMAX_WITHOUT", least, 1);
+    float one[1] = {1};
+    CHECK(sigmax_instruction_set_available(0), "%s was left out", least);
+    CHECK(create(SIGMAX_FLOAT32, sizes, 2) == SIGMAX_BAD_INSTRUCTION_SET, "without %s", least);
+    CHECK(sigmax_exp(SIGMAX_FLOAT32, one, one, 1) == SIGMAX_BAD_INSTRUCTION_SET, "without %s", least);
+    CHECK(sigmax_first_non_finite(SIGMAX_FLOAT32, one, 1) == 1, "without %s", least);
+    if (before != NULL)
+        setenv("SIGMAX_WITHOUT", kept, 1);
+    else
+        unsetenv("SIGMAX_WITHOUT");
+}
+
 static void test_equations_refuse(void)
 {
     double z[4] = {0, 1, 2, 3}, y[4] = {0, 1, 0, 1}, out[16] = {-1}, cost[2] = {-1, -1}, flops = -1;
@@ -258,6 +301,7 @@ int main(void)
     test_layout(SIGMAX_FLOAT64);
     test_create_refuses();
     test_instruction_sets();
+    test_sets_left_out();
     test_equations_refuse();
     test_status_texts();
     test_thread_numbers();

@@ -2,7 +2,7 @@
  * Loaded before the C library (LD_PRELOAD): fail_at(k) makes the k-th allocation of the calling thread from then on
  * fail, counted from 0; allocations_stop() ends that and returns how many there were. What other threads allocate is
  * left alone. failed_in(), to be called beforehand, gives where the name of the library will stand whose allocation
- * failed: in memory that a child shares with its parent, who can read it after a crash. glibc only.
+ * failed, without its folder: in memory that a child shares with its parent, who can read it after a crash. glibc only.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -69,7 +69,7 @@ static void note_culprit(void)
         const char *const name = slash != NULL ? slash + 1 : library.dli_fname;
         if (strncmp(name, "libpython", 9) == 0 || strncmp(name, "python", 6) == 0) continue;
         if (strncmp(name, "libc.", 5) == 0) continue;
-        strncpy(culprit, library.dli_fname, LONGEST - 1);
+        strncpy(culprit, name, LONGEST - 1);
         return;
     }
 }

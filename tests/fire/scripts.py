@@ -6,6 +6,8 @@ import subprocess
 import sys
 import time
 
+HANGS = 900  # seconds, after which a process does so; a busy machine takes long for anything
+
 BEGIN = """
 import os, signal, sys, threading, time
 import numpy as np, sigmax
@@ -29,7 +31,7 @@ def start(code, *arguments, env=None, **options):
     )
 
 
-def finish(process, timeout=120):
+def finish(process, timeout=HANGS):
     """(exit code, what it printed); a process that hangs fails the test, and is killed."""
     try:
         out, errors = process.communicate(timeout=timeout)
@@ -40,7 +42,7 @@ def finish(process, timeout=120):
     return process.returncode, out, errors
 
 
-def run(code, *arguments, timeout=120, **options):
+def run(code, *arguments, timeout=HANGS, **options):
     """What code prints; it must end well, and print nothing to stderr."""
     status, out, errors = finish(start(code, *arguments, **options), timeout)
     assert status == 0, f"exit code {status}\n{out}\n{errors}"

@@ -64,9 +64,11 @@ def test_readings_during_a_training_are_of_before_or_after(name, data, tmp_path,
     last = network.parameters.tobytes()
 
     network, over, answers = new_network(), threading.Event(), []
+    ready = threading.Barrier(N_READERS + 1)
 
     def reads():
-        mine = []
+        ready.wait()
+        mine = [reading(network, X, y, tmp_path)]
         while not over.is_set():
             mine.append(reading(network, X, y, tmp_path))
         return mine
@@ -74,6 +76,7 @@ def test_readings_during_a_training_are_of_before_or_after(name, data, tmp_path,
     with ThreadPoolExecutor(N_READERS) as pool:
         try:
             readers = [pool.submit(reads) for _ in range(N_READERS)]
+            ready.wait()
             network.fit(X, y, epochs=epochs, **OPTIONS)
         finally:
             over.set()
@@ -92,7 +95,7 @@ def halves(network, begun, go_on):
     middle = network.n_parameters // 2
     network.parameters[:middle] /= 2
     begun.set()
-    assert go_on.wait(60)
+    assert go_on.wait(600)
     network.parameters[middle:] /= 2
 
 
@@ -109,14 +112,14 @@ def test_a_reading_in_the_middle_of_a_writing(name, data, tmp_path):
     with ThreadPoolExecutor(2) as pool:
         writer = pool.submit(network._guard.write, halves, network, begun, go_on)
         try:
-            assert begun.wait(60)
+            assert begun.wait(600)
             assert network._guard.version is None
             reader = pool.submit(reading, network, X, y, tmp_path)
             assert not wait([reader], timeout=0.2).done, "an answer of half-written parameters"
         finally:
             go_on.set()
-        writer.result(timeout=60)
-        assert reader.result(timeout=60) == expected
+        writer.result(timeout=600)
+        assert reader.result(timeout=600) == expected
 
 
 def test_a_reading_that_a_writing_disturbed_is_done_again():
@@ -202,7 +205,7 @@ def during_a_fit(network, data, act):
 
     def callback(network, epoch, history):
         with ThreadPoolExecutor(1) as pool:
-            found.append(pool.submit(act).result(timeout=60))
+            found.append(pool.submit(act).result(timeout=600))
 
     network.fit(*data, epochs=1, callbacks=[callback], **OPTIONS)
     return found[0]

@@ -4,8 +4,12 @@
 crash is an answer too. An allocation that fails must end in an error that says so, and change
 nothing: neither parameters nor files. NumPy and the interpreter are held to nothing here: some of
 their functions answer a failed allocation of their own with a SystemError (by its definition the
-fault of C code that speaks to Python, which sigmax has none of) or a crash, and in free-threaded
-CPython NumPy does without some. These are counted.
+fault of C code that speaks to Python, which sigmax has none of) or a crash, and some libraries do
+without an allocation that they would have liked. Which of them do so depends on NumPy's build and
+on the processor that its kernels are chosen for, so these are counted, and nothing is expected of
+the counts. What decides is the library that asked for the memory, by the name of its file: sigmax's
+module may answer with an error that says so and with nothing else, and where no library but the
+interpreter asked, which may have been for the package's own Python, silence is a fault too.
 """
 
 import json
@@ -44,6 +48,13 @@ libc.fail_at.argtypes, libc.fail_at.restype = [ctypes.c_long], None
 libc.allocations_stop.restype = libc.blocks_alive.restype = ctypes.c_long
 libc.failed_in.restype = ctypes.c_void_p
 culprit = libc.failed_in()
+def asked_by(): return ctypes.string_at(culprit).decode()  # "" for the interpreter by itself
+OURS = pathlib.Path(sigmax._sigmax.__file__).name
+
+def says_so(error):
+    return (isinstance(error, MemoryError)
+            or isinstance(error, OSError) and error.errno == errno.ENOMEM
+            or isinstance(error, RuntimeError) and "can't allocate" in str(error))  # Python's locks
 
 folder = pathlib.Path(sys.argv[1])
 model, run = folder / "model.npz", folder / "run.checkpoint"
@@ -92,11 +103,6 @@ def prepare(action):
 """
 
 EVERY_K = """
-def says_so(error):
-    return (isinstance(error, MemoryError)
-            or isinstance(error, OSError) and error.errno == errno.ENOMEM
-            or isinstance(error, RuntimeError) and "can't allocate" in str(error))  # Python's locks
-
 def attempt(action, k):
     \"\"\"(allocations, error, result) of the action, whose k-th allocation fails.\"\"\"
     libc.fail_at(k)
@@ -116,7 +122,7 @@ def require_unharmed(action):
 
 def child(action, k, pipe):
     \"\"\"What happened: "said so", "silence", "not reached", or another error.\"\"\"
-    signal.alarm(60)
+    signal.alarm(600)
     n, error, result = attempt(action, k)
     require_unharmed(action)
     if error is None:
@@ -155,7 +161,7 @@ for action in (*uses, *trainings, save, load, copy_and_pickle):
         with open(reading) as pipe:
             kind = pipe.read()
         status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
-        library = ctypes.string_at(culprit).decode()
+        library = asked_by()
         prepare(action)
         if kind == "not reached":
             assert status == 0, (action.__name__, k, status)
@@ -163,10 +169,11 @@ for action in (*uses, *trainings, save, load, copy_and_pickle):
         counts["failed"] += 1
         if status == 0 and kind == "said so":
             continue
-        assert "sigmax" not in library, (action.__name__, k, library, status, kind)
+        context = action.__name__, k, library, status, kind
+        assert library != OURS, context
         what = "crash" if status < 0 else kind.partition("(")[0]
-        assert status <= 0 and what in counts, (k, status, kind)
-        assert what != "silence" or free_threaded, (action.__name__, k)
+        assert status <= 0 and what in counts, context
+        assert what != "silence" or library or free_threaded, context
         counts[what] += 1
         for left in folder.glob(".sigmax-*.tmp"):  # by a crash
             left.unlink()
@@ -177,9 +184,7 @@ print(json.dumps(found))
 
 def test_an_allocation_that_fails(failing_malloc, tmp_path, rounds, tried):
     step = rounds(9, 1)  # of k
-    found = json.loads(
-        scripts.run(SETTING + EVERY_K, tmp_path, step, env=failing_malloc, timeout=900)
-    )
+    found = json.loads(scripts.run(SETTING + EVERY_K, tmp_path, step, env=failing_malloc))
     assert len(found) == 13
     for action, counts in found.items():
         assert counts["failed"] > 0, action
@@ -194,11 +199,14 @@ def round_of(action):
     for k in range(10**6):
         prepare(action)
         libc.fail_at(k)
+        ctypes.memset(culprit, 0, 4096)
         try:
             action()
             failed = False
-        except (MemoryError, RuntimeError):
+        except Exception as error:
             failed = True
+            if not says_so(error):
+                assert isinstance(error, SystemError) and asked_by() != OURS, (k, asked_by(), error)
         if k >= libc.allocations_stop() and not failed:
             return k
 for action in (create, predict_proba, predict, predict_list, activations, save, copy_and_pickle):
@@ -220,7 +228,7 @@ def test_a_failed_allocation_leaks_nothing(failing_malloc, tmp_path):
     # Only those in which NumPy does not crash: they are made in one process.
     # What the interpreter says on stderr of files that it could not close is not held against it.
     script = scripts.start(SETTING + LEAKS, tmp_path, env=failing_malloc)
-    status, printed, errors = scripts.finish(script, timeout=900)
+    status, printed, errors = scripts.finish(script)
     assert status == 0, errors
     counts = printed.split()
     assert len(counts) == 7 and all(int(n) > 0 for n in counts)

@@ -160,7 +160,7 @@ print(grown / (n * 0.8))
 def test_a_million_epochs_of_nothing(rounds, tried):
     # What grows is History: a float and its place in a list, for each of four series.
     n = rounds(20_000, 1_000_000)
-    per_epoch = float(scripts.run(EPOCHS, n, timeout=60 + n // 1000))
+    per_epoch = float(scripts.run(EPOCHS, n))
     assert per_epoch < 4 * (sys.getsizeof(0.5) + 8) * 2, f"{per_epoch:.0f} bytes for each epoch"
     tried("epochs of two rows in one fit", n)
 
@@ -180,15 +180,18 @@ def everything():
         try: network.predict(bad)
         except (TypeError, ValueError): pass
 for _ in range(60): everything()
-gc.collect()
-before = pages()
-for _ in range(int(sys.argv[1])): everything()
-gc.collect()
-print((pages() - before) * os.sysconf("SC_PAGE_SIZE"))
+grown = []
+for _ in range(5):
+    gc.collect()
+    before = pages()
+    for _ in range(int(sys.argv[1]) // 5): everything()
+    gc.collect()
+    grown.append(pages() - before)
+print(min(grown) * os.sysconf("SC_PAGE_SIZE"))  # what leaks does so in each fifth
 """
     n = rounds(100, 2000)
-    grown = int(scripts.run(code, n, timeout=100 + n))
-    assert grown < 1 << 20, f"{grown} bytes more after {n} rounds"
+    grown = int(scripts.run(code, n))
+    assert grown < 200_000, f"{grown} bytes more after every {n // 5} rounds"
     tried("rounds of everything with flat memory", n)
 
 
@@ -221,7 +224,7 @@ assert probe() == before, "using it changed it"
 def test_the_floating_point_environment_stays_as_it_is(instruction_set):
     done = subprocess.run(
         [sys.executable, "-W", "ignore", "-c", ENVIRONMENT],
-        **{"capture_output": True, "text": True, "timeout": 60, "check": False},
+        **{"capture_output": True, "text": True, "timeout": 600, "check": False},
     )
     assert done.returncode == 0, done.stderr
 

@@ -24,7 +24,7 @@ def child_agrees():
     \"\"\"A child predicts and trains, with as many threads, what the parent would.\"\"\"
     pid = os.fork()
     if pid == 0:
-        signal.alarm(60)
+        signal.alarm(600)
         good = bits() == expected
         good = good and np.isfinite(network.copy().fit(X, y, epochs=1, batch_size=500).cost).all()
         os._exit(0 if good else 3)
@@ -56,7 +56,7 @@ over.set()
 for t in threads: t.join()
 assert bits() == expected
 """
-    scripts.run(WIDE + code, env=THREADS, timeout=60 + 2 * n)
+    scripts.run(WIDE + code, env=THREADS)
     tried("forks while other threads predict", n)
 
 
@@ -73,7 +73,7 @@ for t in threads: t.join()
 assert not wrong, wrong
 assert bits() == expected
 """
-    scripts.run(WIDE + code, env=THREADS, timeout=60 + 8 * n)
+    scripts.run(WIDE + code, env=THREADS)
     tried("forks from four threads at once", 4 * n)
 
 
@@ -111,7 +111,7 @@ for i in range({n}):
     time.sleep(rng.uniform(0, 0.01))
     pid = os.fork()
     if pid == 0:
-        signal.alarm(60)
+        signal.alarm(600)
         try:
             fine = np.isfinite(trained.predict_proba(X)).all()
             fine = fine and trained.copy().parameters.tobytes() == trained.parameters.tobytes()
@@ -127,7 +127,7 @@ over.set()
 thread.join()
 print(whole)
 """
-    whole = int(scripts.run(WIDE + code, env=THREADS, timeout=60 + 2 * n))
+    whole = int(scripts.run(WIDE + code, env=THREADS))
     tried("forks while another thread trains", n)
     tried("forks while another thread trains: the child's network was whole", whole)
 
@@ -143,7 +143,7 @@ def forks():
     return pid
 pid = network._guard.write(forks)
 if pid == 0:
-    signal.alarm(60)
+    signal.alarm(600)
     refused = 0
     for use in (network.copy, lambda: network.fit(X, y, epochs=1), lambda: network.save("absent")):
         try: use()
@@ -194,7 +194,13 @@ def test_pools_of_processes(kind, tmp_path, tried):
     env.pop("SIGMAX_NUM_THREADS", None)
     done = subprocess.run(
         [sys.executable, path, kind],
-        **{"capture_output": True, "text": True, "timeout": 120, "env": env, "check": False},
+        **{
+            "capture_output": True,
+            "text": True,
+            "timeout": 600,
+            "env": env,
+            "check": False,
+        },
     )
     assert done.returncode == 0, done.stderr
     tried("networks trained in pools of processes", 6)
@@ -292,7 +298,7 @@ for i in range({n}):
     os.kill(os.getpid(), signal.SIGUSR1)
     if i % 20 == 0:
         assert bits() == expected
-deadline = time.monotonic() + 30
+deadline = time.monotonic() + 300
 while len(caught) < {n // 20} and time.monotonic() < deadline:
     time.sleep(0.01)
 assert len(caught) >= {n // 20} and set(caught) == {{threading.get_ident()}}
@@ -338,7 +344,7 @@ time.sleep(float(sys.argv[1]))
 """
     )
     for i in range(n):
-        scripts.run(code, 0.3 * i / n, env=THREADS, timeout=60)
+        scripts.run(code, 0.3 * i / n, env=THREADS)
     tried("interpreters that ended during a fit in another thread", n)
 
 
