@@ -8,6 +8,7 @@ import hypothesis
 import numpy as np
 import pytest
 import sigmax
+from expected_skips import pytest_sessionfinish  # noqa: F401 (a hook)
 
 # The same examples in every run on a build server, new ones at a desk; no deadline on any machine.
 on_server = bool(os.environ.get("CI"))

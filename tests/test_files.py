@@ -10,7 +10,7 @@ import zlib
 import numpy as np
 import pytest
 import sigmax
-from c_library import ARCHIVE, ROOT, make
+from c_library import ARCHIVE, ROOT, build
 from helpers import random_data, randomize, saved_bytes, what_it_holds
 from sigmax import archive, files
 from sigmax.preparation import Preparation
@@ -282,7 +282,7 @@ def test_a_file_of_the_first_format_still_loads(path):
 @pytest.fixture(scope="module")
 def predict_model(tmp_path_factory):
     """Compile the C program that uses a model file."""
-    make(str(ARCHIVE))
+    build(str(ARCHIVE))
     program = tmp_path_factory.mktemp("c") / "predict_model"
     source = ROOT / "tests" / "c" / "predict_model.c"
     compiler = os.environ.get("CC", "cc").split()

@@ -361,7 +361,6 @@ def test_no_progress_draws_nothing(network, data, capsys):
 # ---- the real thing ------------------------------------------------------------------------------
 
 
-@pytest.mark.slow
 def test_mnist_in_three_epochs(mnist, dtype):
     images = {name: array for name, array in mnist.items() if array.ndim == 3}
     train, test = sorted(images, key=lambda name: -len(images[name]))

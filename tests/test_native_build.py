@@ -9,7 +9,7 @@ import sys
 import textwrap
 
 import pytest
-from c_library import ARCHIVE, ROOT, make
+from c_library import ARCHIVE, ROOT, build
 from sigmax import _sigmax
 
 
@@ -37,7 +37,7 @@ def listings():
         pytest.skip(f"one instruction set only on {platform.machine()}")
     if shutil.which("objdump") is None:
         pytest.skip("no objdump on the path")
-    make(str(ARCHIVE))
+    build(str(ARCHIVE))
     parts = re.split(
         r"^(\S+)\.o: +file format .*$",
         run("objdump", "-d", "--no-show-raw-insn", str(ARCHIVE)),

@@ -1,5 +1,7 @@
 """The checks of wheels/check_wheel.py: a good wheel passes, and each trap makes one fail."""
 
+import random
+import re
 import shutil
 import subprocess
 import sys
@@ -18,6 +20,7 @@ pytestmark = [
 ]
 
 MODULE = "sigmax/_sigmax.abi3.so"
+NOISE = random.Random(0).randbytes(200_000)  # which nothing packs
 
 
 @pytest.fixture(scope="module")
@@ -167,10 +170,19 @@ def test_trap_library_beside_the_module(built, tmp_path):
     assert any("sigmax/libopenblas.so.0 is a library" in line for line in found), found
 
 
-def test_trap_too_large(built, tmp_path):
-    noise = bytes(bytearray((i * i * 2654435761 >> 13) & 255 for i in range(1_600_000)))
-    found = refusals(changed(built[1], tmp_path, {"sigmax/noise.bin": noise}))
-    assert any("bytes when installed, above 1,500,000" in line for line in found), found
+@pytest.mark.parametrize(
+    ("name", "more", "complaint"),
+    [
+        ("sigmax/more.bin", bytes(1_700_000), r"installed: [\d,]+ bytes, above 2,000,000"),
+        ("sigmax/more.bin", NOISE[:170_000], r"the wheel: [\d,]+ bytes, above 520,000"),
+        (MODULE, NOISE[:30_000], r"the compiled module, packed: [\d,]+ bytes, above 200,000"),
+    ],
+)
+def test_trap_too_large(built, tmp_path, name, more, complaint):
+    wheel = zipfile.ZipFile(built[1])
+    before = wheel.read(name) if name in wheel.namelist() else b""
+    found = refusals(changed(built[1], tmp_path, {name: before + more}))
+    assert len(found) == 1 and re.fullmatch(f"REFUSED: {complaint}", found[0]), found
 
 
 @pytest.mark.parametrize(

@@ -101,13 +101,13 @@ def test(interpreter: Interpreter, wheel: Path, whole: bool, folder: Path) -> No
     subprocess.run([interpreter.path, "-m", "venv", environment], check=True)
     python = environment / "bin" / "python"
     install = [python, "-m", "pip", "install", "-q", "--disable-pip-version-check"]
-    subprocess.run([*install, f"{wheel}[test]", "pytest-xdist", "threadpoolctl"], check=True)
+    subprocess.run([*install, f"{wheel}[test]", "threadpoolctl"], check=True)
     copy.mkdir()
     shutil.copy(ROOT / "pyproject.toml", copy)
     unwanted = shutil.ignore_patterns("__pycache__")
     shutil.copytree(ROOT / "tests", copy / "tests", ignore=unwanted)
     chosen = [] if whole else [f"tests/{name}.py" for name in QUICK_TESTS]
-    command = [python, "-m", "pytest", "-q", "-n", "auto", "-p", "no:cacheprovider", *chosen]
+    command = [python, "-m", "pytest", "-q", "-p", "no:cacheprovider", *chosen]
     print(f"\n{interpreter.path} ({interpreter.version}), {wheel.name}", flush=True)
     if subprocess.run(command, cwd=copy, check=False).returncode != 0:
         raise SystemExit(f"the tests fail on {interpreter.path} ({interpreter.version})")

@@ -1,7 +1,8 @@
 """The Python side under fire, in one command: python tests/fire/run.py [--long].
 
-Without --long: the quick part, as in CI. With it: every test of this folder with the counts of
-EVIDENCE.md, then damaged files (fuzz_files.py), then random operations on all cores (soak.py).
+In one process, which counts what was tried. Without --long: the quick part, as in CI. With it: all
+tests of this folder with the counts of EVIDENCE.md, then damaged files (fuzz_files.py), then random
+operations on all cores (soak.py).
 """
 
 import argparse
@@ -31,7 +32,7 @@ def main():
     parser.add_argument("--minutes", type=float, default=10.0, help="of the soak, if long")
     arguments = parser.parse_args()
     good = step(
-        *("-m", "pytest", "-q", HERE, "-m", "" if arguments.long else "not slow"),
+        *("-m", "pytest", "-q", "-n0", HERE, "-m", "" if arguments.long else "not slow"),
         env={"SIGMAX_FIRE": "long" if arguments.long else ""},
     )
     if arguments.long:
