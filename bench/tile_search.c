@@ -4,17 +4,15 @@
  * Output: a line with the sizes that the engine was compiled with, then for every shape a line
  * "rows n_in n_out forward delta gradient", the last three in seconds for one product, the fastest of a few rounds.
  */
-#define _POSIX_C_SOURCE 200809L /* -std=c99 hides clock_gettime otherwise */
-#include <stdio.h>
-#include <stdlib.h>
-#include <time.h>
-
+#define _POSIX_C_SOURCE 200809L
 #include "engine.h"
 #include "engine/sizes.h"
 
+#include "driver.h"
+
 extern const struct sigmax_engine SEARCHED_ENGINE;
 
-enum { ROUNDS = 5, ALIGNMENT = 64 };
+enum { ROUNDS = 5 };
 #define FLOPS_OF_A_ROUND 2e7
 
 static const size_t SHAPES[][3] = {
@@ -22,41 +20,15 @@ static const size_t SHAPES[][3] = {
     {32, 64, 26}, {128, 784, 800}, {128, 500, 300}, {128, 800, 10}, {256, 1024, 1024},
 };
 
-static double seconds(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
-}
-
-/* n bytes of zeros, aligned as the arenas are. */
-static void *zeros(size_t n)
-{
-    void *block = NULL;
-    if (posix_memalign(&block, ALIGNMENT, n + ALIGNMENT) != 0) {
-        fprintf(stderr, "tile_search: no memory for %zu bytes\n", n);
-        exit(1);
-    }
-    return memset(block, 0, n + ALIGNMENT);
-}
-
-static void run_alone(size_t n_threads, size_t n_tasks, sigmax_task task, void *context)
-{
-    (void)n_threads;
-    for (size_t i = 0; i < n_tasks; i++) task(context, i, 0);
-}
-
 /* seconds[0 ... 2] of forward, delta and gradient. */
 static void measure(size_t rows, size_t n_in, size_t n_out, double fastest[3])
 {
     const struct sigmax_engine *const engine = &SEARCHED_ENGINE;
-    const struct sigmax_team alone = {1, run_alone};
     void *const a = zeros(rows * n_in * sizeof(real)), *const w = zeros(n_in * n_out * sizeof(real));
     void *const b = zeros(n_out * sizeof(real)), *const z = zeros(rows * n_out * sizeof(real));
     void *const delta = zeros(rows * n_in * sizeof(real));
     void *const scratch = zeros(engine->product_scratch(rows, n_in, n_out, 1));
-    const double flops = 2.0 * (double)rows * (double)n_in * (double)n_out;
-    const size_t repeats = (size_t)(FLOPS_OF_A_ROUND / flops) + 1;
+    const size_t repeats = repeats_of(rows, n_in, n_out, FLOPS_OF_A_ROUND);
     for (int round = 0; round < ROUNDS; round++) {
         double at[4];
         at[0] = seconds();

@@ -8,23 +8,26 @@ makes. ``CC=clang-14`` searches for another compiler.
 
 from __future__ import annotations
 
-import argparse
 import math
-import os
 import platform
 import shlex
 import statistics
-import subprocess
 import sys
 import tempfile
 from collections.abc import Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "csrc"))
-import build_native
-from sigmax import instruction_sets
+from native_driver import (
+    Program,
+    argument_parser,
+    build_native,
+    compile_all,
+    compiler,
+    engine_name,
+    engines,
+    lines_of,
+)
 
 DRIVER = Path(__file__).resolve().with_suffix(".c")
 
@@ -32,7 +35,6 @@ PRODUCTS = ("forward", "delta", "gradient")
 HEIGHTS = (2, 4, 8)  # of tiles: what the transposed store of the forward product can take
 SHALLOW_HEIGHTS = (1, 2, 4, 8)
 MOST_VECTORS = 3
-COMPILE_SECONDS, RUN_SECONDS = 600, 120
 
 
 class Tile(NamedTuple):
@@ -61,48 +63,34 @@ def registers_of(instruction_set: str, machine: str) -> int:
     return 32 if instruction_set == "v4" or machine.lower() in ("arm64", "aarch64") else 16
 
 
-def compile_driver(compiler: Sequence[str], unit: build_native.Unit, tile: Tile | None, to: Path):
-    """Compile the engine and the driver with these sizes; with those of sizes.h for None."""
-    macros = [f"-D{name}={value}" for name, value in unit.macros]
-    values = dict(unit.macros)
-    engine = f"sigmax_engine_f{values['SIGMAX_REAL_BITS']}_{values['SIGMAX_ISA_NAME']}"
-    sizes = tile.macros() if tile else []
-    sources = [str(unit.source), str(build_native.CSRC / "random.c"), str(DRIVER)]
-    driver = [f"-DSEARCHED_ENGINE={engine}", f"-I{build_native.CSRC}", *sources, "-lm"]
-    command = [*compiler, *unit.flags, *macros, *sizes, *driver, "-o", str(to)]
-    subprocess.run(command, check=True, timeout=COMPILE_SECONDS)
+def program_of(unit: build_native.Unit, tile: Tile | None) -> Program:
+    """Return the driver and the engine with these sizes; with those of sizes.h for None."""
+    macros = [f"-DSEARCHED_ENGINE={engine_name(unit)}", *(tile.macros() if tile else [])]
+    return Program([unit.source, DRIVER], unit, macros)
 
 
 def run_driver(program: Path) -> tuple[Tile, Times]:
     """Return the sizes that a driver was compiled with, and what it measured."""
-    done = subprocess.run(
-        [str(program)], check=True, capture_output=True, text=True, timeout=RUN_SECONDS
-    )
-    first, *lines = done.stdout.splitlines()
+    sizes, *lines = lines_of(program)
     times = {}
-    for line in lines:
-        rows, n_in, n_out, *seconds = line.split()
+    for rows, n_in, n_out, *seconds in lines:
         for product, value in zip(PRODUCTS, seconds, strict=True):
             times[f"{rows}x{n_in}->{n_out}", product] = float(value)
-    return Tile(*map(int, first.split())), times
+    return Tile(*map(int, sizes)), times
 
 
 def measure(
-    compiler: Sequence[str], unit: build_native.Unit, tiles: Iterable[Tile | None], rounds: int
+    unit: build_native.Unit, tiles: Iterable[Tile | None], rounds: int
 ) -> dict[Tile, Times]:
     """Return the median times of every choice; the choices run in turn, round by round."""
+    samples: dict[Tile, list[Times]] = {}
     with tempfile.TemporaryDirectory() as folder:
-        programs = {tile: Path(folder) / f"driver{i}" for i, tile in enumerate(tiles)}
-        with ThreadPoolExecutor(os.cpu_count()) as pool:
-            jobs = [
-                pool.submit(compile_driver, compiler, unit, tile, to)
-                for tile, to in programs.items()
-            ]
-            for job in jobs:
-                job.result()
-        samples: dict[Tile, list[Times]] = {}
+        programs = {
+            Path(folder) / f"driver{i}": program_of(unit, tile) for i, tile in enumerate(tiles)
+        }
+        compile_all(programs)
         for _ in range(rounds):
-            for program in programs.values():
+            for program in programs:
                 tile, times = run_driver(program)
                 samples.setdefault(tile, []).append(times)
     return {
@@ -151,9 +139,9 @@ def table(measured: dict[Tile, Times], committed: Tile) -> str:
     return "\n".join(lines)
 
 
-def search(compiler: Sequence[str], unit: build_native.Unit, registers: int, rounds: int) -> None:
+def search(unit: build_native.Unit, registers: int, rounds: int) -> None:
     """Print two tables: of tiles, and of the gradient's shallow tiles beside the committed size."""
-    committed = next(iter(measure(compiler, unit, [None], 1)))
+    committed = next(iter(measure(unit, [None], 1)))
     tiles = [
         Tile(rows, vectors, min(committed.shallow_rows, rows))
         for vectors in range(1, MOST_VECTORS + 1)
@@ -166,31 +154,16 @@ def search(compiler: Sequence[str], unit: build_native.Unit, registers: int, rou
         if rows <= committed.rows and rows != committed.shallow_rows
     ]
     for choices in (tiles, shallow):
-        measured = measure(compiler, unit, [committed, *choices], rounds)
-        print(f"\n{unit.name}, {shlex.join(compiler)}; * is the choice of sizes.h")
+        measured = measure(unit, [committed, *choices], rounds)
+        print(f"\n{unit.name}, {shlex.join(compiler())}; * is the choice of sizes.h")
         print(table(measured, committed), flush=True)
 
 
-def arguments_of(argv: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    sets = instruction_sets()
-    parser.add_argument("--sets", nargs="+", choices=sets, default=sets, help="default: all")
-    parser.add_argument("--bits", nargs="+", type=int, choices=(32, 64), default=[32])
-    parser.add_argument("--rounds", type=int, default=3, help="runs of each choice (default: 3)")
-    parser.add_argument("--cpu", type=int, help="the processor to measure on, where it can be set")
-    return parser.parse_args(argv)
-
-
 def main(argv: Sequence[str] | None = None) -> int:
-    arguments = arguments_of(argv)
-    compiler = shlex.split(os.environ.get("CC", "cc"))
-    units = {unit.name: unit for unit in build_native.units()}
-    if arguments.cpu is not None:
-        os.sched_setaffinity(0, {arguments.cpu})
-    for name in arguments.sets:
-        for bits in arguments.bits:
-            registers = registers_of(name, platform.machine())
-            search(compiler, units[f"engine_f{bits}_{name}"], registers, arguments.rounds)
+    arguments = argument_parser(__doc__.splitlines()[0], rounds=3, bits=[32]).parse_args(argv)
+    for unit in engines(arguments):
+        registers = registers_of(dict(unit.macros)["SIGMAX_ISA_NAME"], platform.machine())
+        search(unit, registers, arguments.rounds)
     return 0
 
 

@@ -3,9 +3,9 @@
  *
  * Method of the exponential: e^z = 2^n e^r with n = round(z / ln 2) and r = z - n ln 2, so |r| <= (ln 2) / 2. ln 2 is
  * split in two, the first part short enough for n * LN2_HIGH to be exact (Cody and Waite). e^r is
- * 1 + r + r^2 q(r), with q of degree 4 in float32 and 9 in float64: the polynomial of least relative error, found with
- * the Remez algorithm in 50 digits for this file. With its coefficients rounded it errs by 3.8e-9 and 1.1e-17, which is
- * 0.03 and 0.05 ulp of 1.
+ * 1 + r + r^2 q(r), with q of degree 4 in float32 and 9 in float64: the polynomial of least relative error. With its
+ * coefficients rounded it errs by 3.8e-9 and 1.1e-17, which is 0.03 and 0.05 ulp of 1. bench/remez.py derives them, and
+ * LOG2_E, LN2_HIGH and LN2_LOW, to the last bit: `python bench/remez.py --check` compares.
  *
  * Everything per element is free of branches and of calls, so that a loop around it becomes vector code on any
  * instruction set: rounding to an integer is adding and subtracting a number of 1.5 * 2^(mantissa bits), whose last

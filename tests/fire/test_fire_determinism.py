@@ -4,11 +4,12 @@
 """
 
 import hashlib
+import json
 import threading
 
 import numpy as np
+import processes
 import pytest
-import scripts
 import sigmax
 from sigmax._training import epoch
 
@@ -171,18 +172,12 @@ def test_predictions_in_one_call_or_in_several(data, instruction_set, rows):
 
 @pytest.mark.parametrize("threads", [1, 3])
 def test_new_processes(threads, tried):
-    code = f"""
-import hashlib
-X = (np.arange(300 * 150) * 7919 % 10_007 / 5_003.5 - 1.0).reshape(300, 150)
-y = np.arange(300) % 7
-for dtype in ("float32", "float64"):
-    for optimizer in {OPTIMIZERS!r}:
-        network = sigmax.Network({SIZES!r}, dtype=dtype, seed=2**64 - 1)
-        network.fit(X, y, optimizer=optimizer, **{OPTIONS!r})
-        print(hashlib.sha256(network.parameters.tobytes()).hexdigest())
-"""
-    first = scripts.run(code, env={"SIGMAX_NUM_THREADS": str(threads), "PYTHONHASHSEED": "1"})
+    program = "fire/programs/trainings_hashed.py"
+    arguments = [json.dumps(argument) for argument in (OPTIMIZERS, SIZES, OPTIONS)]
+    env = {"SIGMAX_NUM_THREADS": str(threads), "PYTHONHASHSEED": "1"}
+    first = processes.run(program, *arguments, env=env)
     assert len(set(first.split())) == 2 * len(OPTIMIZERS)
-    second = scripts.run(code, env={"SIGMAX_NUM_THREADS": "2", "PYTHONHASHSEED": "2"})
+    env = {"SIGMAX_NUM_THREADS": "2", "PYTHONHASHSEED": "2"}
+    second = processes.run(program, *arguments, env=env)
     assert first == second
     tried("trainings in new processes compared to the bit", 2 * len(OPTIMIZERS))

@@ -9,8 +9,8 @@ import sys
 import time
 
 import numpy as np
+import processes
 import pytest
-import scripts
 import sigmax
 
 pytestmark = [
@@ -173,64 +173,12 @@ def test_ctrl_c_during_a_copy_and_a_pickle(ctrl_c, rounds, tried):
 
 # ---- kill -9 -------------------------------------------------------------------------------------
 
-KILLED = """
-import pathlib
-kind, n, folder = sys.argv[1], int(sys.argv[2]), pathlib.Path(sys.argv[3])
-path = folder / "file.npz"
-X, y = problem(200, (60, 80, 3))
-options = dict(epochs=10**6, optimizer="adam", batch_size=200, learning_rate=1e-4)
-
-def save_again_and_again():
-    network = sigmax.Network((60, 80, 3), seed=1)
-    for k in range(10**9):
-        network.parameters[:] = k % 1000
-        network.save(path)
-
-def checkpoint_again_and_again():
-    network = sigmax.Network((60, 80, 3), seed=1)
-    if path.exists():
-        network.fit(X, y, resume=path)
-    else:
-        network.fit(X, y, checkpoint=path, **options)
-
-sigmax.Network((60, 80, 3)).fit(X, y, epochs=1, checkpoint=folder / "first.npz")  # imports all
-(folder / "first.npz").unlink()
-found, epochs, longest = 0, -1, 0.1
-for i in range(n):
-    begun, begins = os.pipe()
-    pid = os.fork()
-    if pid == 0:
-        try:
-            os.write(begins, b".")
-            save_again_and_again() if kind == "save" else checkpoint_again_and_again()
-        finally:
-            os._exit(9)
-    os.read(begun, 1)
-    os.close(begun), os.close(begins)
-    time.sleep(rng.uniform(0.001, longest))
-    os.kill(pid, signal.SIGKILL)
-    assert os.waitpid(pid, 0)[1] == signal.SIGKILL
-    if not path.exists():
-        longest *= 1.5  # or a busy machine would never write one
-        continue
-    found += 1
-    if kind == "save":
-        values = set(sigmax.Network.load(path).parameters.tolist())
-        assert len(values) == 1, values
-    else:
-        from sigmax._training import checkpoint_file as checkpoints
-        state = checkpoints.load(path).state
-        assert state.epoch >= epochs and len(state.history.cost) == state.epoch
-        epochs = state.epoch
-left = len(list(folder.glob(".sigmax-*.tmp")))
-print(found, left)
-"""
-
 
 @pytest.mark.parametrize("kind", ["save", "checkpoint"])
 def test_kill_9(kind, tmp_path, rounds, tried):
     n = rounds(30, 200)
-    out = scripts.run(KILLED, kind, n, tmp_path, env={"SIGMAX_NUM_THREADS": "1"})
+    program, alone = "fire/programs/killed_while_writing.py", {"SIGMAX_NUM_THREADS": "1"}
+    out = processes.run(program, kind, n, tmp_path, env=alone)
     found, left = map(int, out.split())
     assert found >= n / 3, f"in {n - found} of {n} rounds nothing had been written yet"
     tried(f"kill -9 during {kind}: a complete file was read back", found)
@@ -288,67 +236,14 @@ def test_a_full_disk(small_disk, data, tried):
 
 def test_files_that_may_not_grow(tmp_path, tried):
     # The same without a file system of its own: RLIMIT_FSIZE, at every size up to the whole.
-    code = """
-import resource, pathlib
-folder = pathlib.Path(sys.argv[1])
-path = folder / "model.npz"
-network = sigmax.Network([5, 4, 3], seed=1)
-network.save(path)
-content = path.read_bytes()
-signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-refused = 0
-for size in range(0, len(content) + 200, 29):
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))
-    try:
-        network.save(path)
-    except OSError as error:
-        assert "too large" in str(error), error
-        refused += 1
-    assert path.read_bytes() == content
-    assert os.listdir(folder) == ["model.npz"], os.listdir(folder)
-print(refused)
-"""
-    refused = int(scripts.run(code, tmp_path))
+    refused = int(processes.run("fire/programs/limited_file_size.py", tmp_path))
     assert refused >= 20
     tried("files that could not grow to their size", refused)
 
 
 def test_a_folder_that_cannot_be_written_to(tmp_path, tried):
-    code = """
-import pathlib
-folder = pathlib.Path(sys.argv[1])
-path = folder / "model.npz"
-network = sigmax.Network([5, 4, 3], seed=1)
-# what another user may not be able to read is imported before
-network.fit(*problem(20, (5, 4, 3)), epochs=1, checkpoint=folder / "run.checkpoint")
-(folder / "run.checkpoint").unlink()
-network.save(path)
-content = path.read_bytes()
-sigmax.Network.load(path)
-folder.chmod(0o555)
-path.chmod(0o444)
-if os.geteuid() == 0:
-    for parent in folder.parents:
-        if not parent.stat().st_mode & 1:
-            parent.chmod(parent.stat().st_mode | 0o111)
-    try: os.setgroups([]); os.setgid(54321); os.setuid(54321)
-    except OSError: print("cannot"); sys.exit()
-X, y = problem(20, (5, 4, 3))
-for act in (lambda: network.save(path), lambda: network.save(folder / "new.npz"),
-            lambda: network.fit(X, y, epochs=1, checkpoint=folder / "run.checkpoint")):
-    before = network.parameters.tobytes()
-    try:
-        act()
-    except PermissionError as error:
-        assert str(folder) in str(error), error
-    else:
-        raise AssertionError("it was written")
-    assert network.parameters.tobytes() == before
-assert path.read_bytes() == content and os.listdir(folder) == ["model.npz"]
-assert sigmax.Network.load(path).parameters.tobytes() == network.parameters.tobytes()
-"""
     folder = tmp_path / "folder"
     folder.mkdir()
-    if scripts.run(code, folder) == "cannot\n":
+    if processes.run("fire/programs/folder_without_permission.py", folder) == "cannot\n":
         pytest.skip("root, who cannot become anybody else")
     tried("writes to a folder without permission", 3)

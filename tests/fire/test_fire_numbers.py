@@ -1,13 +1,12 @@
 """Numbers and sizes at the edge, through Python; the kernels' own edges are in tests/c."""
 
-import subprocess
 import sys
 from pathlib import Path
 
 import numpy as np
+import processes
 import pytest
 import reference
-import scripts
 import sigmax
 from helpers import assert_close, reference_backprop, reference_parameters
 
@@ -140,93 +139,29 @@ def test_divergence_keeps_the_last_finite_parameters(dtype, optimizer, rng):
     assert np.isfinite(network.predict_proba(X[:12])).all()
 
 
-EPOCHS = """
-n = int(sys.argv[1])
-network = sigmax.Network([1, 1, 2], seed=1)
-X, y = np.array([[0.5], [-0.5]], np.float32), np.array([0, 1])
-def pages(): return int(open("/proc/self/statm").read().split()[1])
-marks = []
-def mark(network, epoch, history):
-    if (epoch + 1) % (n // 10) == 0:
-        marks.append(pages())
-network.fit(X, y, epochs=n, learning_rate=1e-6, callbacks=[mark])
-assert network.epochs_trained == n and np.isfinite(network.parameters).all()
-grown = (marks[-1] - marks[1]) * os.sysconf("SC_PAGE_SIZE")
-print(grown / (n * 0.8))
-"""
-
-
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 def test_a_million_epochs_of_nothing(rounds, tried):
     # What grows is History: a float and its place in a list, for each of four series.
     n = rounds(20_000, 1_000_000)
-    per_epoch = float(scripts.run(EPOCHS, n))
+    per_epoch = float(processes.run("fire/programs/many_epochs.py", n))
     assert per_epoch < 4 * (sys.getsizeof(0.5) + 8) * 2, f"{per_epoch:.0f} bytes for each epoch"
     tried("epochs of two rows in one fit", n)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="Linux has all of these")
 def test_memory_is_flat(rounds, tried):
-    code = """
-import gc, pickle
-def pages(): return int(open("/proc/self/statm").read().split()[1])
-X, y = problem(200, (20, 30, 4))
-def everything():
-    network = sigmax.Network((20, 30, 4), seed=1)
-    network.fit(X, y, epochs=1, optimizer="adam", dropout=0.1)
-    network.backprop(X, y), network.activations(X), network.predict(X.tolist())
-    pickle.loads(pickle.dumps(network)).cost(X, y)
-    for bad in (X[:, :3], np.full_like(X, np.nan), "text"):
-        try: network.predict(bad)
-        except (TypeError, ValueError): pass
-for _ in range(60): everything()
-grown = []
-for _ in range(5):
-    gc.collect()
-    before = pages()
-    for _ in range(int(sys.argv[1]) // 5): everything()
-    gc.collect()
-    grown.append(pages() - before)
-print(min(grown) * os.sysconf("SC_PAGE_SIZE"))  # what leaks does so in each fifth
-"""
     n = rounds(100, 2000)
-    grown = int(scripts.run(code, n))
+    grown = int(processes.run("fire/programs/flat_memory.py", n))
     assert grown < 200_000, f"{grown} bytes more after every {n // 5} rounds"
     tried("rounds of everything with flat memory", n)
 
 
 # ---- the floating-point environment --------------------------------------------------------------
 
-ENVIRONMENT = """
-import ctypes, sys
-import numpy as np
-def probe():
-    # flush-to-zero and denormals-are-zero show in sums of subnormals, the rounding mode in these
-    tiny = np.array([5e-324, 1e-310]), np.array([1e-45, 1e-40], np.float32)
-    return (
-        [(t + t).tobytes() for t in tiny], [(t * t.dtype.type(0.5)).tobytes() for t in tiny],
-        ctypes.CDLL(None).fegetround(),
-        (np.float64(1) / np.float64(3)).hex(), (np.float64(-1) / np.float64(3)).hex(),
-        (np.float64(1) + np.float64(2) ** -53).hex(),
-    )
-before = probe()
-assert any(b != bytes(len(b)) for b in before[0]), "this Python flushes subnormals already"
-import sigmax
-assert probe() == before, "importing changed it"
-network = sigmax.Network([30, 40, 3], seed=1)
-X, y = np.random.default_rng(0).normal(size=(300, 30)), np.arange(300) % 3
-network.fit(X, y, epochs=1); network.predict(X)
-assert probe() == before, "using it changed it"
-"""
-
 
 @pytest.mark.skipif(sys.platform != "linux", reason="asks glibc")
 def test_the_floating_point_environment_stays_as_it_is(instruction_set):
-    done = subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", ENVIRONMENT],
-        **{"capture_output": True, "text": True, "timeout": 600, "check": False},
-    )
-    assert done.returncode == 0, done.stderr
+    processes.run("fire/programs/floating_point_environment.py")
 
 
 @pytest.mark.slow
