@@ -1,7 +1,7 @@
 """Programs in processes of their own, which a test can watch, signal and outlive.
 
 A program is a Python file below tests/, named by its path from there: `programs/` holds those of
-the tests, `fire/programs/` those of tests/fire.
+the tests, `stress/programs/` those of tests/stress.
 """
 
 import os

@@ -106,7 +106,7 @@ def test(interpreter: Interpreter, wheel: Path, whole: bool, folder: Path) -> No
     shutil.copy(ROOT / "pyproject.toml", copy)
     unwanted = shutil.ignore_patterns("__pycache__")
     shutil.copytree(ROOT / "tests", copy / "tests", ignore=unwanted)
-    chosen = [] if whole else [f"tests/{name}.py" for name in QUICK_TESTS]
+    chosen = [] if whole else [path for n in QUICK_TESTS for path in copy.rglob(f"{n}.py")]
     command = [python, "-m", "pytest", "-q", "-p", "no:cacheprovider", *chosen]
     print(f"\n{interpreter.path} ({interpreter.version}), {wheel.name}", flush=True)
     if subprocess.run(command, cwd=copy, check=False).returncode != 0:

@@ -12,7 +12,7 @@
  * bits then hold the integer, and a power of two is made by shifting those bits into the exponent's place.
  *
  * The largest errors measured, in units in the last place (of the smallest subnormal, where results are subnormal),
- * with gcc 12 and clang 14, which give the same bits; tests/test_activation.py measures again:
+ * with gcc 12 and clang 14, which give the same bits; tests/equations/test_activation.py measures again:
  *
  *                               float32, all finite z      float64, 10^7 z spread over every exponent
  *                               baseline     v3, v4        baseline     v3, v4

@@ -63,7 +63,7 @@ def runtime(compiler: list[str]) -> str:
 
 def default_tests() -> list[str]:
     """Return the files of TESTS."""
-    return [str(ROOT / "tests" / f"test_{name}.py") for name in TESTS]
+    return [str(p) for name in TESTS for p in (ROOT / "tests").rglob(f"test_{name}.py")]
 
 
 def main() -> int:

@@ -24,17 +24,6 @@ if not (ROOT / "README.md").is_file():
     pytest.skip("the tests stand alone", allow_module_level=True)
 
 GENERATED = {"build/"}  # named, but not of the tree
-# The pages describe the layout of folders that is being built. What exists by now is deleted here.
-TO_COME = {
-    *("_boundary/", "_data/", "_formats/", "_model/", "_training/", "equations.py", "errors.py"),
-    *("_data/sources.py", "_model/model.py", "_model/model_file.py", "_training/options.py"),
-    *("_training/resuming.py", "fit.py", "arrays.py", "build.py", "checkpoint_file.py"),
-    *("column_statistics.py", "guard.py", "inference.py", "layout.py", "model.py"),
-    *("model_file.py", "scalars.py", "status.py", "threads.py", "training_state.py"),
-    *("calls/", "machine/", "csrc/calls/", "csrc/machine/", "csrc/calls/training.c"),
-    *("cgroups.c", "pool.c", "processors.c", "tests/stress/", "tests/stress/run.py"),
-}
-
 of_each_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 
 
@@ -127,7 +116,7 @@ def exists(name):
 def missing_files(pieces):
     for piece in pieces:
         for name in FILE.findall(piece) + FOLDER.findall(piece):
-            if name not in GENERATED | TO_COME and not exists(name):
+            if name not in GENERATED and not exists(name):
                 yield name
 
 
@@ -159,10 +148,6 @@ def test_links_lead_somewhere(page):
 def test_files_and_folders_exist(page):
     missing = set(missing_files(code(page.read_text(encoding="utf-8"))))
     assert sorted(missing) == []
-
-
-def test_what_exists_is_no_longer_to_come():
-    assert [name for name in sorted(TO_COME) if exists(name)] == []
 
 
 @of_each_page

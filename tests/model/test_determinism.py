@@ -11,6 +11,9 @@ import reference_random
 import sigmax
 from reference_random import PARAMETERS, philox
 from sigmax._sigmax import ffi, lib
+from source_tree import ROOT
+
+TESTS = ROOT / "tests"
 
 SIZES = (20, 17, 5)
 
@@ -161,7 +164,7 @@ def test_same_seed_same_bits_in_a_new_process(dtype, optimizer):
     options = {"optimizer": optimizer, "dropout": 0.2, "learning_rate": 0.01}
     here, history = trained(dtype, **options)
     code = (
-        f"import sys; sys.path.insert(0, {str(__file__.rpartition('test_determinism')[0])!r})\n"
+        f"import sys; sys.path.insert(0, {str(TESTS)!r})\n"
         "from test_determinism import sha256, trained\n"
         f"network, history = trained({dtype!r}, **{options!r})\n"
         "print(sha256(network.parameters), history.cost[-1].hex())"

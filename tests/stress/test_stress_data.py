@@ -1,6 +1,6 @@
 """Damaged and hostile data files, of every kind that the command reads: a clear error, or numbers.
 
-`tests/test_data.py` has what one can think of; here is what nobody thinks of.
+`test_data.py` has what one can think of; here is what nobody thinks of.
 """
 
 import gzip

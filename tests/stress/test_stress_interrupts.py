@@ -111,7 +111,7 @@ def test_ctrl_c_during_a_long_prediction(ctrl_c, rounds, tried):
     # Twenty calls of C, each of which Ctrl-C waits for.
     network = sigmax.Network([300, 500, 10], seed=1)
     X = np.zeros((50_000, 300), np.float32)
-    assert len(X) > 15 * network._call_rows
+    assert len(X) > 15 * network._model.call_rows
     expected = network.predict(X[:100]).tobytes()
 
     def check():
@@ -177,7 +177,7 @@ def test_ctrl_c_during_a_copy_and_a_pickle(ctrl_c, rounds, tried):
 @pytest.mark.parametrize("kind", ["save", "checkpoint"])
 def test_kill_9(kind, tmp_path, rounds, tried):
     n = rounds(30, 200)
-    program, alone = "fire/programs/killed_while_writing.py", {"SIGMAX_NUM_THREADS": "1"}
+    program, alone = "stress/programs/killed_while_writing.py", {"SIGMAX_NUM_THREADS": "1"}
     out = processes.run(program, kind, n, tmp_path, env=alone)
     found, left = map(int, out.split())
     assert found >= n / 3, f"in {n - found} of {n} rounds nothing had been written yet"
@@ -236,7 +236,7 @@ def test_a_full_disk(small_disk, data, tried):
 
 def test_files_that_may_not_grow(tmp_path, tried):
     # The same without a file system of its own: RLIMIT_FSIZE, at every size up to the whole.
-    refused = int(processes.run("fire/programs/limited_file_size.py", tmp_path))
+    refused = int(processes.run("stress/programs/limited_file_size.py", tmp_path))
     assert refused >= 20
     tried("files that could not grow to their size", refused)
 
@@ -244,6 +244,6 @@ def test_files_that_may_not_grow(tmp_path, tried):
 def test_a_folder_that_cannot_be_written_to(tmp_path, tried):
     folder = tmp_path / "folder"
     folder.mkdir()
-    if processes.run("fire/programs/folder_without_permission.py", folder) == "cannot\n":
+    if processes.run("stress/programs/folder_without_permission.py", folder) == "cannot\n":
         pytest.skip("root, who cannot become anybody else")
     tried("writes to a folder without permission", 3)

@@ -1,6 +1,6 @@
 """Hostile files: every byte, every length, bombs, lies and pickles, of models and of checkpoints.
 
-`tests/test_hostile_files.py` has what one can think of for models; here is what nobody thinks of,
+`test_hostile_files.py` has what one can think of for models; here is what nobody thinks of,
 and the same for checkpoints.
 """
 

@@ -1,4 +1,4 @@
-"""Random operations on all cores against the reference: python tests/fire/soak.py --minutes 10.
+"""Random operations on all cores against the reference: python tests/stress/soak.py --minutes 10.
 
 One process for each core runs random cases of `against_reference`, training and asking from several
 threads, saving, loading, making mistakes. From the second fifth of the time to the last, memory

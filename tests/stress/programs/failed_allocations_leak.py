@@ -30,7 +30,7 @@ for action in (
     *(a.activations, a.save, a.copy_and_pickle),
 ):
     # glibc ends a process that has no memory for the thread-local variables of a library, when a
-    # thread first looks at one. The worker pool has one: see OS_THREAD_LOCAL in csrc/machine/atomics.h.
+    # thread first looks at one. The pool has one: see OS_THREAD_LOCAL in csrc/machine/atomics.h.
     if action is not a.predict_proba:
         action()  # NumPy has others
     alive = []

@@ -1,4 +1,4 @@
-"""Many damaged and hostile files through `load`: python tests/fire/fuzz_files.py --cases 100000.
+"""Many damaged and hostile files through `load`: python tests/stress/fuzz_files.py --cases 100000.
 
 Runs cases first ... first + cases - 1 of `file_cases`; a fault is printed with its number, which
 `--first NUMBER --cases 1` shows again.

@@ -9,12 +9,12 @@ import json
 import os
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 import sigmax
+from source_tree import ROOT
 
-MEASURE = Path(__file__).with_name("measure_rates.py")
+MEASURE = ROOT / "tests" / "measure_rates.py"
 
 # Scalar multiply-adds can at best reach 1 / lanes of the peak: 25 % on four lanes, 6 % on sixteen.
 # Where a vector has two lanes only, the comparison of the precisions decides.

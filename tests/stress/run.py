@@ -1,4 +1,4 @@
-"""The Python side under fire, in one command: python tests/fire/run.py [--long].
+"""The stress tests of the Python side, in one command: python tests/stress/run.py [--long].
 
 In one process, which counts what was tried. Without --long: the quick part, as in CI. With it: all
 tests of this folder with the counts of EVIDENCE.md, then damaged files (fuzz_files.py), then random
@@ -33,7 +33,7 @@ def main():
     arguments = parser.parse_args()
     good = step(
         *("-m", "pytest", "-q", "-n0", HERE, "-m", "" if arguments.long else "not slow"),
-        env={"SIGMAX_FIRE": "long" if arguments.long else ""},
+        env={"SIGMAX_STRESS": "long" if arguments.long else ""},
     )
     if arguments.long:
         good &= step(HERE / "fuzz_files.py", "--cases", arguments.cases)

@@ -10,7 +10,7 @@ from against_reference import ADAPTIVE, RATES, Case, check, random_case
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-EXAMPLES = 2000 if os.environ.get("SIGMAX_FIRE") == "long" else 60
+EXAMPLES = 2000 if os.environ.get("SIGMAX_STRESS") == "long" else 60
 
 TERMS = st.fixed_dictionaries(
     {},

@@ -22,8 +22,9 @@ from sigmax._bench.workloads import (
     named,
 )
 from sigmax._command import bench
+from source_tree import ROOT
 
-BENCH = Path(__file__).resolve().parent.parent / "bench"
+BENCH = ROOT / "bench"
 SMALL = Workload("small", (7, 6, 5, 4), 5, 8)
 SMALL_ONLINE = Workload("small_online", (7, 6, 4), 1, 20)
 SMALL_INFERENCE = Workload("small_inference", (7, 6, 4), 3, 2, inference=True)

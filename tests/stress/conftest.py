@@ -1,4 +1,4 @@
-"""Fixtures of the tests under fire: how often to try, and a count of what was tried."""
+"""Fixtures of the stress tests: how often to try, and a count of what was tried."""
 
 import os
 import sys
@@ -9,13 +9,13 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-LONG = os.environ.get("SIGMAX_FIRE") == "long"
+LONG = os.environ.get("SIGMAX_STRESS") == "long"
 TRIED = pytest.StashKey[Counter]()
 
 
 @pytest.fixture
 def rounds():
-    """rounds(quick, long): how often, in the quick run and under SIGMAX_FIRE=long."""
+    """rounds(quick, long): how often, in the quick run and under SIGMAX_STRESS=long."""
     return lambda quick, long: long if LONG else quick
 
 

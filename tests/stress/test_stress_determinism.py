@@ -1,6 +1,6 @@
 """The promise of one result: for any threads, chunks, interruptions, processes, and each time.
 
-`tests/test_determinism.py` has the parts one by one; here all of them meet.
+`test_determinism.py` has the parts one by one; here all of them meet.
 """
 
 import hashlib
@@ -172,7 +172,7 @@ def test_predictions_in_one_call_or_in_several(data, instruction_set, rows):
 
 @pytest.mark.parametrize("threads", [1, 3])
 def test_new_processes(threads, tried):
-    program = "fire/programs/trainings_hashed.py"
+    program = "stress/programs/trainings_hashed.py"
     arguments = [json.dumps(argument) for argument in (OPTIMIZERS, SIZES, OPTIONS)]
     env = {"SIGMAX_NUM_THREADS": str(threads), "PYTHONHASHSEED": "1"}
     first = processes.run(program, *arguments, env=env)

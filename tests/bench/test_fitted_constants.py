@@ -9,12 +9,11 @@ import shutil
 import subprocess
 import sys
 from decimal import Decimal
-from pathlib import Path
 
 import numpy as np
 import pytest
+from source_tree import ROOT
 
-ROOT = Path(__file__).resolve().parent.parent
 BENCH = ROOT / "bench"
 SOURCE = ROOT / "csrc" / "engine" / "activation.h"
 

@@ -143,7 +143,7 @@ def test_divergence_keeps_the_last_finite_parameters(dtype, optimizer, rng):
 def test_a_million_epochs_of_nothing(rounds, tried):
     # What grows is History: a float and its place in a list, for each of four series.
     n = rounds(20_000, 1_000_000)
-    per_epoch = float(processes.run("fire/programs/many_epochs.py", n))
+    per_epoch = float(processes.run("stress/programs/many_epochs.py", n))
     assert per_epoch < 4 * (sys.getsizeof(0.5) + 8) * 2, f"{per_epoch:.0f} bytes for each epoch"
     tried("epochs of two rows in one fit", n)
 
@@ -151,7 +151,7 @@ def test_a_million_epochs_of_nothing(rounds, tried):
 @pytest.mark.skipif(sys.platform != "linux", reason="Linux has all of these")
 def test_memory_is_flat(rounds, tried):
     n = rounds(100, 2000)
-    grown = int(processes.run("fire/programs/flat_memory.py", n))
+    grown = int(processes.run("stress/programs/flat_memory.py", n))
     assert grown < 200_000, f"{grown} bytes more after every {n // 5} rounds"
     tried("rounds of everything with flat memory", n)
 
@@ -161,7 +161,7 @@ def test_memory_is_flat(rounds, tried):
 
 @pytest.mark.skipif(sys.platform != "linux", reason="asks glibc")
 def test_the_floating_point_environment_stays_as_it_is(instruction_set):
-    processes.run("fire/programs/floating_point_environment.py")
+    processes.run("stress/programs/floating_point_environment.py")
 
 
 @pytest.mark.slow

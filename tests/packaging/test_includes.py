@@ -1,11 +1,11 @@
 """The includes of csrc/: the calls know machine and engine, and neither of these the calls."""
 
 import re
-from pathlib import Path
 
 import pytest
+from source_tree import ROOT
 
-CSRC = Path(__file__).resolve().parents[1] / "csrc"
+CSRC = ROOT / "csrc"
 INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]*"([^"]+)"', re.MULTILINE)
 
 # From each folder, and from each file that lies in none, to those that it may include besides its

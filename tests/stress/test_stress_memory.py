@@ -44,7 +44,7 @@ def failing_malloc(tmp_path_factory):
 
 def test_an_allocation_that_fails(failing_malloc, tmp_path, rounds, tried):
     step = rounds(9, 1)  # of k
-    program = "fire/programs/every_allocation_fails.py"
+    program = "stress/programs/every_allocation_fails.py"
     found = json.loads(processes.run(program, tmp_path, step, env=failing_malloc))
     assert len(found) == 13
     for action, counts in found.items():
@@ -58,7 +58,7 @@ def test_an_allocation_that_fails(failing_malloc, tmp_path, rounds, tried):
 def test_a_failed_allocation_leaks_nothing(failing_malloc, tmp_path):
     # Only those in which NumPy does not crash: they are made in one process.
     # What the interpreter says on stderr of files that it could not close is not held against it.
-    program = "fire/programs/failed_allocations_leak.py"
+    program = "stress/programs/failed_allocations_leak.py"
     process = processes.start(program, tmp_path, env=failing_malloc)
     status, printed, errors = processes.finish(process)
     assert status == 0, errors

@@ -4,12 +4,12 @@ On a sample of the cases: `make -C tests/c test` takes all.
 """
 
 import re
-from pathlib import Path
 
 import pytest
 from c_library import build, make
+from source_tree import ROOT
 
-PROGRAMS = sorted(p.stem[5:] for p in Path(__file__).with_name("c").glob("test_*.c"))
+PROGRAMS = sorted(p.stem[5:] for p in (ROOT / "tests" / "c").glob("test_*.c"))
 
 
 @pytest.mark.parametrize("name", PROGRAMS)

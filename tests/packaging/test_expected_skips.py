@@ -3,10 +3,10 @@
 import os
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 from expected_skips import is_expected
+from source_tree import ROOT
 
 ABSENT = "could not import 'torch': No module named 'torch'"
 
@@ -34,7 +34,7 @@ def test_a_run_fails_on_others(tmp_path, name, reason, fails):
     env = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
     process = subprocess.run(
         [*command, "-p", "expected_skips", str(tmp_path)],
-        env={**env, "PYTHONPATH": str(Path(__file__).parent), "SIGMAX_RUN": name},
+        env={**env, "PYTHONPATH": str(ROOT / "tests"), "SIGMAX_RUN": name},
         cwd=tmp_path,
         capture_output=True,
         text=True,

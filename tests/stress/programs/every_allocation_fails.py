@@ -40,7 +40,7 @@ def require_unharmed(action):
     allowed = {"model.npz", "run.checkpoint"} if trains else {"model.npz"}
     assert set(os.listdir(a.folder)) <= allowed, os.listdir(a.folder)
     if a.run.exists():
-        assert checkpoints.load(a.run).network.parameters.tobytes() in a.states
+        assert checkpoints.load(a.run).model.arena.tobytes() in a.states
 
 
 def child(action, k, expected, pipe):
