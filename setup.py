@@ -1,6 +1,6 @@
 """Compiles the engine once per precision and instruction set, then the cffi module around it.
 
-Everything else is said in pyproject.toml; the sources, sets and flags are in csrc/build_native.py.
+pyproject.toml holds everything else, csrc/build_native.py the sources, sets and flags.
 """
 
 import os
@@ -24,14 +24,14 @@ import source_hash
 FREE_THREADED = bool(sysconfig.get_config_var("Py_GIL_DISABLED"))
 LIMITED_API = None if FREE_THREADED else "cp311"
 
-# Names of local functions, and the tables to unwind their frames, are a tenth of the wheel. A build
-# in place keeps them, for debuggers and profilers.
+# Names of local functions and unwind tables make up a tenth of the wheel. A build in place keeps
+# them for debuggers and profilers.
 STRIP = {"linux": ["-Wl,--strip-all"], "darwin": ["-Wl,-x"]}
 NO_UNWINDING = {"linux": ["-fno-asynchronous-unwind-tables"]}
-# The functions that cffi writes turn arguments into C's and call; a function of theirs takes no
-# time beside its call, and their size is a tenth of an engine's.
+# The functions that cffi writes only convert arguments and call. Their time does not count beside
+# the call, but their size is a tenth of an engine's.
 GLUE = ["-Os"]
-# Said by name: a clang-cl for x86-64 runs on Windows for arm64 too, and compiles for its own kind.
+# Explicit, because a clang-cl for x86-64 also runs on Windows for arm64, and compiles for x86-64.
 CLANG_CL_TARGETS = {
     "win-amd64": ["--target=x86_64-pc-windows-msvc"],
     "win-arm64": ["--target=aarch64-pc-windows-msvc"],
@@ -39,7 +39,7 @@ CLANG_CL_TARGETS = {
 
 
 def target_machine(plat_name: str) -> str:
-    """Return the machine compiled for, which the platform's name and ARCHFLAGS tell."""
+    """Return the target machine, from the platform's name and ARCHFLAGS."""
     archflags = os.environ.get("ARCHFLAGS", "")
     if "arm64" in archflags and "x86_64" not in archflags:
         return "arm64"
@@ -49,7 +49,7 @@ def target_machine(plat_name: str) -> str:
 
 
 class BuildFromNothing(build):
-    """Forgets the last build of the library folder: what lies there goes into the wheel."""
+    """Deletes the library folder first, since everything in it goes into the wheel."""
 
     def run(self):
         if os.path.isdir(self.build_lib):
@@ -58,10 +58,10 @@ class BuildFromNothing(build):
 
 
 class BuildEngines(build_ext):
-    """Gives each unit of the library flags of its own, which setuptools cannot.
+    """Compiles each unit with its own flags, which setuptools cannot do.
 
-    In place it compiles what is older than its sources and headers. A wheel is compiled afresh:
-    what lies in build/ may come from another compiler, or another machine.
+    In place it compiles what is older than its sources and headers. For a wheel it compiles
+    everything: build/ may come from another compiler, or another machine.
     """
 
     def run(self):

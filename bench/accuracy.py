@@ -2,8 +2,8 @@
 
 ``python bench/accuracy.py --mnist mnist.npz`` (or the folder of MNIST's four idx files, or
 SIGMAX_MNIST) trains every recipe of ``recipes.py`` with every contender for every seed, prints the
-table, and exits with 1 when a mean is below its floor. ``--json`` keeps each run as it ends, and
-goes on from there; ``--markdown`` writes the report.
+table, and exits with 1 when a mean is below its floor. ``--json`` stores each run as it ends, and
+continues from there; ``--markdown`` writes the report.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from record import versions
 from sigmax._bench.report import machine, table
 from sigmax._bench.workloads import load_mnist
 
-# of this process: what a training on one core takes, whatever else the machine does
+# processor time of this process: the cost of a training, even on a busy machine
 clock = time.process_time
 
 
@@ -179,7 +179,7 @@ CONTENDERS: dict[str, Callable[[Recipe, Images, int, int], tuple[float, float]]]
 
 
 class Runs:
-    """What has been run, kept in a file as it grows: (recipe, contender, seed) -> result.
+    """The results so far, stored in a file after each run: (recipe, contender, seed) -> result.
 
     All runs of a file are of one machine, with the same versions and number of threads.
     """
@@ -258,25 +258,27 @@ def markdown(runs: Runs, recipes: list[Recipe]) -> str:
     lines = [
         "# Accuracy on MNIST",
         "",
-        "Test accuracy in percent, mean and standard deviation (number of seeds), and seconds of",
-        f"processor time of one training on {threads} thread{'s' * (threads > 1)}, the median.",
-        "Pixels are divided by 255; nothing else is done to them. Networks with a recipe of the",
-        "book are trained on the first 50,000 images and taken at the epoch that is best on the",
-        "next 10,000; the others are trained on all 60,000 and taken at their end. PyTorch starts",
-        "from the same weights and draws its own order; scikit-learn draws its own weights too.",
+        "The table shows test accuracy in percent, mean and standard deviation (number of seeds),",
+        "and the median processor time in seconds of one training on "
+        f"{threads} thread{'s' * (threads > 1)}.",
+        "Pixels are divided by 255 and not changed otherwise. Networks with a recipe from the book",
+        "are trained on the first 50,000 images and evaluated at the epoch that is best on the",
+        "next 10,000; the others are trained on all 60,000 and evaluated at their end. PyTorch",
+        "starts from the same weights and draws its own order; scikit-learn draws its own weights,",
+        "too.",
         "",
-        "The figures published in chapter 1 are the best epoch's, with another cost; those of",
-        "chapter 3 are accuracies on the held-out 10,000, where the outputs were sigmoids. Both",
-        "chapters begin with weights from N(0, 1), chapter 6 with small ones. A rate of 3 is too",
-        "large for the cross-entropy: chapter 3 takes 0.5. MLPClassifier has no dropout; its",
-        "optimiser is told the rate of each epoch where a schedule is asked for.",
+        "The figures published in chapter 1 are those of the best epoch, with another cost; those",
+        "of chapter 3 are accuracies on the held-out 10,000, with sigmoid outputs. Both chapters",
+        "start with weights from N(0, 1), chapter 6 with small ones. A rate of 3 is too large for",
+        "the cross-entropy: chapter 3 uses 0.5. MLPClassifier has no dropout; where a recipe has a",
+        "schedule, its optimiser receives the rate of each epoch.",
         "",
-        "Settings of our own were chosen on the last 10,000 training images, by trainings on the",
-        "first 50,000; nobody looked at test images for it. There, with one seed and 40 epochs",
-        "from a rate of 0.1, 784-800-10 has 97.97 % without dropout and 98.33 % with 0.5;",
-        "784-500-300-10 has 98.38 % with 0.1 and smoothed labels, 98.41 % with 0.2, 98.36 % with",
-        "0.3. A rate of 0.2 over 60 epochs brings that to 98.43 % (800, dropout 0.5), 98.59 %",
-        "(500+300, 0.2; another seed has 98.58 %) and 98.56 % (500+300, 0.3); a rate of 0.3 to",
+        "Our own settings were chosen on the last 10,000 training images, by trainings on the",
+        "first 50,000; test images played no part in it. There, with one seed and 40 epochs from a",
+        "rate of 0.1, 784-800-10 reaches 97.97 % without dropout and 98.33 % with 0.5;",
+        "784-500-300-10 reaches 98.38 % with 0.1 and smoothed labels, 98.41 % with 0.2, 98.36 %",
+        "with 0.3. A rate of 0.2 over 60 epochs raises that to 98.43 % (800, dropout 0.5), 98.59 %",
+        "(500+300, 0.2; another seed 98.58 %) and 98.56 % (500+300, 0.3); a rate of 0.3 to",
         "98.40 % (800, 0.5).",
         "",
         *(f"- {name}: {value}" for name, value in document["machine"].items()),

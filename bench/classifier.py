@@ -17,7 +17,7 @@ import sys
 import time
 import warnings
 
-# before NumPy loads its BLAS, which would make as many threads as there are cores
+# before NumPy loads its BLAS, which would start a thread per core
 os.environ |= {name: "1" for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")}
 
 import numpy as np
@@ -79,7 +79,7 @@ def compare(
 def row_of(
     label: list[str], results: dict[str, np.ndarray], faster: float
 ) -> tuple[list[str], bool]:
-    """Return a row of the table, and whether it is as it should be."""
+    """Return a row of the table, and whether it reaches its goals."""
     ours, theirs = results["SigmaxClassifier"], results["MLPClassifier"]
     (accuracy, _, epochs), (mlp_accuracy, _, mlp_epochs) = ours.mean(axis=0), theirs.mean(axis=0)
     seconds, mlp_seconds = np.median(ours[:, 1]), np.median(theirs[:, 1])

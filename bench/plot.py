@@ -85,7 +85,7 @@ def draw(record: Record, path: str) -> None:
         )
     if not panels:
         raise SystemExit(
-            "--plot: nothing to draw; race training or inference on one thread, or a sweep"
+            "--plot: nothing to draw; run training or inference on one thread, or a sweep"
         )
     rows = (len(panels) + 1) // 2
     figure, axes = plt.subplots(

@@ -1,8 +1,8 @@
 """Published results on MNIST for this architecture, and ours: how each network is trained.
 
-The settings of a published recipe are the published ones, but for the cost, which is the
-cross-entropy of a softmax everywhere. Settings of our own were chosen by the accuracy on the last
-10,000 training images after training on the first 50,000; test images were never looked at.
+A published recipe has the published settings, except for the cost, which is always the
+cross-entropy of a softmax. Our own settings were chosen by the accuracy on the last 10,000
+training images after training on the first 50,000; test images were not used.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ class Recipe:
         return self.rate * 0.5 * (1.0 + math.cos(math.pi * epoch / self.epochs))
 
     def settings(self) -> str:
-        """Say in a line how it is trained."""
+        """Describe the training in one line."""
         parts = [f"batch {self.batch_size}", f"rate {self.rate:g}{' (cosine)' * self.cosine}"]
         if self.init == "large":
             parts.append("from N(0, 1)")

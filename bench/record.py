@@ -1,4 +1,4 @@
-"""What one run of the race leaves behind: samples, machine and versions, as one JSON file."""
+"""The record of one run of the benchmark: samples, machine and versions, as one JSON file."""
 
 from __future__ import annotations
 

@@ -9,7 +9,7 @@ from sigmax._bench.race import Result
 from sigmax._bench.report import microseconds, table
 from sweeps import cliffs
 
-# What sigmax is to reach on one core: times the best peer's speed, and share of the peak.
+# The goals on one core: speed relative to the best peer, and share of the peak.
 GOALS = {
     "tiny": (2.0, None),
     "letter": (1.5, None),
@@ -124,7 +124,7 @@ def sweep_table(results: Sequence[Result]) -> Table:
 
 
 def cliff_sentence(results: Sequence[Result]) -> str:
-    """Say where sigmax's time per flop grows most between neighbours of a sweep."""
+    """Return a sentence on where time per flop grows most between neighbours of a sweep."""
     if len(results) < 2 or "sigmax" not in results[0].samples:
         return ""
     fall, before, after = cliffs(list(results))[0]
@@ -190,7 +190,7 @@ def sections(record: Record) -> list[tuple[str, str, list[Table]]]:
     if results := record.of("options"):
         found.append(("Shuffling and double precision, one core", "", [options_table(results)]))
     if record.memory:
-        text = "The goal leaves room for packed panels on top of the last column."
+        text = "The goal is the last column plus room for packed panels."
         found.append(("Peak memory of a fit", text, [memory_table(record)]))
     return found
 
@@ -228,7 +228,7 @@ def terminal(record: Record) -> str:
 
 def markdown(record: Record, plot: str | None = None) -> str:
     """Return the whole report as Markdown, with the plot at the given address."""
-    blocks = ["# The race: results of the last run", *preface(record)]
+    blocks = ["# Speed and memory: results of the last run", *preface(record)]
     blocks.append("Written by `python bench/run.py --markdown`.")
     if plot:
         blocks.append(f"![speed of sigmax and its peers]({plot})")

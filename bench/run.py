@@ -1,4 +1,4 @@
-"""The whole race: sigmax against every peer that is installed.
+"""The whole benchmark: sigmax against every peer that is installed.
 
 ``python bench/run.py`` runs all parts; see ``--help``. Every sample is kept in the JSON file, from
 which tables and picture can be made again (``--load``).
@@ -91,7 +91,7 @@ def arguments_of(argv: Sequence[str] | None) -> argparse.Namespace:
 
 
 class Race:
-    """One run: races workloads, keeps results in the record, prints a line for each."""
+    """One run: times workloads, stores results in the record, prints a line for each."""
 
     def __init__(self, record: Record, mnist: str | None, json: str | None) -> None:
         self._record, self._mnist, self._json = record, mnist, json
@@ -129,7 +129,7 @@ class Race:
 
 
 def run_parts(arguments: argparse.Namespace) -> Record:
-    """Run what was asked for and return its record."""
+    """Run the requested parts and return the record."""
     missing = {name: contender_class(CONTENDERS[name]).missing() for name in arguments.contenders}
     skipped = {name: packages for name, packages in missing.items() if packages}
     for name, packages in skipped.items():

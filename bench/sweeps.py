@@ -1,4 +1,4 @@
-"""The workloads of the sweeps over batch and width, and what is read off them."""
+"""The workloads of the sweeps over batch and width, and their evaluation."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ WIDTHS = (
 )
 # fmt: on
 EPOCH_FLOPS = 3e8  # of one epoch of a sweep, where 2 steps are fewer
-SHUFFLED_ROWS = 20_000  # more than a cache holds, so that gathering rows is seen at its true price
+SHUFFLED_ROWS = 20_000  # more than a cache holds, so that gathering rows has its true cost
 SHUFFLED_FLOPS = 4e10  # of one epoch of the options, at most
 
 

@@ -52,12 +52,12 @@ INSTRUCTION_SETS = {
 
 
 class Flags(NamedTuple):
-    """How one family of compilers is told what this library needs."""
+    """The flags that this library needs, for one family of compilers."""
 
     common: list[str]  # of every object
-    contract: list[str]  # a * b + c may be rounded once: wanted in the engine
-    strict: list[str]  # and not wanted elsewhere: a seed means the same random numbers everywhere
-    last: list[str]  # behind everything else: a distribution's defaults must not undo the above
+    contract: list[str]  # a * b + c may be rounded once: for the engine
+    strict: list[str]  # ... and must not elsewhere: a seed gives the same random numbers everywhere
+    last: list[str]  # after everything else: a distribution's defaults must not undo the above
     warnings: list[str]
     warnings_are_errors: list[str]
 
@@ -73,8 +73,8 @@ _GNU_WARNINGS = ["-Wall", "-Wextra", "-Wconversion", "-pedantic"]
 # Where a tile's sums are set to 0, clang sees a memset, and cuts the sums to fit it: one of them
 # then stays in memory, which halves the speed of AVX2.
 _CLANG_SUMS = "-fno-builtin-memset"
-# glibc 2.43 declares strchr and its like with _Generic, which clang holds against their callers;
-# and a constant of an enum, here the usual kind of constant, may meet a double in C.
+# glibc 2.43 declares strchr and similar functions with _Generic, for which clang warns in callers;
+# and C allows arithmetic between a double and a constant of an enum, the usual constants here.
 _CLANG_WARNINGS = [*_GNU_WARNINGS, "-Wno-c11-extensions", "-Wno-enum-float-conversion"]
 
 FLAGS = {
@@ -105,7 +105,7 @@ FLAGS = {
         warnings=_CLANG_WARNINGS,
         warnings_are_errors=["-Werror"],
     ),
-    # clang that takes the options of MSVC; what has no such form goes through /clang:
+    # clang with the options of MSVC; other flags are passed by /clang:
     "clang-cl": Flags(
         common=[
             *("/std:c11", "/O2", "/D_CRT_SECURE_NO_WARNINGS"),
@@ -211,9 +211,9 @@ def units(machine: str | None = None, family: str = "gcc") -> list[Unit]:
 def engine_layout(sets: Sequence[InstructionSet]) -> str:
     """Return a script for GNU ld: a section of its own for the engines of each instruction set.
 
-    In it float32's and float64's functions lie in pairs, by name. A wheel is compressed by deflate,
-    which looks back 32 KB, less than an engine: in pairs their likeness makes it 4 % smaller. And
-    by its section anyone can see which instructions a function may use.
+    Its functions for float32 and float64 lie in pairs, by name. Deflate, which compresses a wheel,
+    looks back 32 KB, less than an engine: the similar pairs make it 4 % smaller. The section also
+    shows which instructions a function may use.
     """
     objects = "*engine_f??_{}*engine.o"
     sections = (

@@ -1,4 +1,4 @@
-"""One number for the state of the C sources, to tell a stale build from a current one.
+"""A hash of the C sources, by which a stale build is recognised.
 
 The build compiles it into the module; the package in a checkout compares it when it is imported.
 Nothing else is imported here, because that comparison is part of ``import sigmax``.
@@ -20,7 +20,7 @@ def source_files(csrc: Path = CSRC) -> list[Path]:
 def source_hash(csrc: Path = CSRC) -> int:
     """CRC-32 (ISO 3309) over paths below csrc/ and contents of `source_files`.
 
-    Line ends do not count: a checkout on Windows may have others.
+    Line ends are normalised: a checkout on Windows may have others.
     """
     crc = 0
     for path in source_files(csrc):

@@ -1,8 +1,8 @@
-"""Checks a wheel of sigmax and prints what it is: ``python wheels/check_wheel.py WHEEL...``.
+"""Checks wheels of sigmax and describes them: ``python wheels/check_wheel.py WHEEL...``.
 
 Sizes, tags, symbol versions, foreign libraries, the instructions outside the engines made for
-them, and what importing it does to a process. Ends with status 1 when a wheel is refused. Of wheels
-for another system than this one, only what can be read from the file is checked.
+them, and what importing it does to a process. Exits with 1 if it rejects a wheel. For a wheel of
+another system, it checks only what can be read from the file.
 """
 
 import argparse
@@ -24,8 +24,8 @@ from shared_object import SharedObject
 
 MOST_BYTES = {"the compiled module, packed": 200_000, "the wheel": 520_000, "installed": 2_000_000}
 MOST_IMPORT_SECONDS = 0.020
-MOST_OF_NUMPY = 0.5  # of NumPy's own import, where that is more: on a slow machine both are
-IMPORTS = 15  # at most, until one is fast enough: the others were disturbed by a busy machine
+MOST_OF_NUMPY = 0.5  # of NumPy's own import, if that is more: on a slow machine
+IMPORTS = 15  # at most, until one is fast enough: a busy machine slows some
 
 REQUIREMENTS = {"numpy", "cffi", "tqdm"}
 SYSTEM_LIBRARIES = re.compile(r"(libc|libm|libpthread|ld-linux[\w-]*)\.so\.\d+$|libc\.(musl|so)")
@@ -34,7 +34,7 @@ PROBE = Path(__file__).with_name("import_probe.py")
 
 
 def check_tags(wheel: Path, members: list[str], metadata: str) -> list[str]:
-    """The file name, the tags within and the module's suffix tell the same, and the right thing."""
+    """File name, tags inside and the module's suffix agree, and are as expected."""
     _, _, _, tags = parse_wheel_filename(wheel.name)
     complaints = []
     inside = set(HeaderParser().parsestr(metadata).get_all("Tag", []))
@@ -60,7 +60,7 @@ def check_tags(wheel: Path, members: list[str], metadata: str) -> list[str]:
 
 
 def check_contents(members: list[str], metadata: str) -> list[str]:
-    """The package, its metadata, and no library that somebody else wrote."""
+    """The wheel holds the package, its metadata, and no foreign library."""
     complaints = []
     for name in members:
         if not re.match(r"sigmax/|sigmax-[^/]+\.dist-info/", name):
@@ -91,13 +91,13 @@ def check_sizes(wheel: Path, members: list[zipfile.ZipInfo]) -> list[str]:
 
 
 def check_shared_object(path: Path) -> list[str]:
-    """What a Linux module needs of the system, and where its instructions are."""
+    """Libraries and symbol versions that a Linux module needs, and where its instructions are."""
     with SharedObject(path) as module:
         versions, libraries = module.symbol_versions(), module.needed()
         print(f"  needs            {', '.join(libraries)}")
         print(f"  symbol versions  {', '.join(versions) or 'none'}")
         complaints = [
-            f"it needs {n}, which no system must have"
+            f"it needs {n}, which a system may lack"
             for n in libraries
             if not SYSTEM_LIBRARIES.match(n)
         ]
@@ -108,7 +108,7 @@ def check_shared_object(path: Path) -> list[str]:
 
 
 def import_report(folder: Path) -> dict[str, Any]:
-    """What import_probe.py tells of one import."""
+    """Return the report of import_probe.py for one import."""
     command = [sys.executable, "-I", str(PROBE), str(folder)]
     process = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True, timeout=120)
     report: dict[str, Any] = json.loads(process.stdout)
@@ -151,7 +151,7 @@ def can_run(wheel: Path) -> bool:
 
 
 def check_wheel(wheel: Path) -> list[str]:
-    """Print what the wheel is, and return what is wrong with it."""
+    """Describe the wheel, and return what is wrong with it."""
     with tempfile.TemporaryDirectory() as name, zipfile.ZipFile(wheel) as archive:
         folder = Path(name).resolve()
         members = [i.filename for i in archive.infolist() if not i.is_dir()]

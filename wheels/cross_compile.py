@@ -1,9 +1,9 @@
-"""Compiles the C library for every platform that gets a wheel, with zig cc, warnings being errors.
+"""Compiles the C library for every platform with a wheel, by zig cc, with warnings as errors.
 
 ``python wheels/cross_compile.py [--targets ...] [--folder build/cross] [--run-arm64]``
 
-zig comes from PyPI (the package ziglang) with the headers of all these systems. What it makes here
-is not shipped: it shows that the sources are clean for the compilers and systems at hand. With
+zig comes from PyPI (the package ziglang) with the headers of all these systems. Its output
+is not shipped: it shows that the sources compile cleanly for these systems. With
 --run-arm64 the C tests are compiled by Debian's gcc for arm64 and run under qemu-user.
 """
 

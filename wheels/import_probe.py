@@ -1,4 +1,4 @@
-"""What ``import sigmax`` does to the process that it happens in, as one line of JSON.
+"""Prints the effects of ``import sigmax`` on its process, as one line of JSON.
 
 Run as ``python -I import_probe.py FOLDER``; the package is imported from the folder.
 """
@@ -10,8 +10,8 @@ import sys
 import threading
 import time
 
-# Of the processor: on a busy machine a clock on the wall says little. And of this thread alone:
-# NumPy's OpenBLAS has begun threads, which spin for a while until they sleep.
+# Processor time, because wall-clock time means little on a busy machine; of this thread only,
+# because NumPy's OpenBLAS has started threads that spin for a while before they sleep.
 clock = time.thread_time
 
 begin = clock()
@@ -21,7 +21,7 @@ numpy_seconds = clock() - begin
 
 
 def environment() -> list[str]:
-    """The environment as C sees it; os.environ would not notice a putenv in C."""
+    """Return the environment as C sees it; os.environ would miss a putenv in C."""
     if os.name != "posix":
         return sorted(f"{k}={v}" for k, v in os.environ.items())
     variables = ctypes.POINTER(ctypes.c_char_p).in_dll(ctypes.CDLL(None), "environ")
@@ -32,7 +32,7 @@ def environment() -> list[str]:
 
 
 def n_threads() -> int:
-    """Threads of the process, those started in C among them where the system tells."""
+    """Return the number of threads, including C's if the system reports them."""
     try:
         return len(os.listdir("/proc/self/task"))
     except OSError:
@@ -40,7 +40,7 @@ def n_threads() -> int:
 
 
 def arithmetic() -> dict[str, bool]:
-    """What rounding and subnormal numbers do; every value is False in a fresh process."""
+    """Return whether rounding or subnormals were changed; all False in a fresh process."""
     one, tiny = np.float64([1.0]), np.float64([2.0**-54])
     smallest32, smallest64 = np.full(64, 2.0**-126, np.float32), np.full(64, 2.0**-1022)
     subnormal32 = np.full(64, 2.0**-140, np.float32)

@@ -1,8 +1,8 @@
 """Packs wheels again, a few per cent smaller: ``python wheels/recompress.py WHEEL...``, in place.
 
-Zopfli searches for the shortest deflate stream where zlib takes a good one; what reads a wheel
-sees no difference. Names, times, rights and contents stay, and so RECORD stays true. Entries for
-folders, which no installer asks for, are left out.
+Zopfli searches for the shortest deflate stream, where zlib accepts a good one; readers of a wheel
+see no difference. Names, times, permissions and contents stay, so RECORD stays valid. Entries for
+folders, which no installer needs, are left out.
 """
 
 import argparse
@@ -64,7 +64,7 @@ def recompressed(archive: zipfile.ZipFile) -> bytes:
 
 
 def recompress(wheel: Path) -> None:
-    """Write the wheel anew, after a look that its contents are the same; print what it gained."""
+    """Rewrite the wheel after checking that its contents are the same; print both sizes."""
     before = wheel.stat().st_size
     with zipfile.ZipFile(wheel) as old:
         content = recompressed(old)

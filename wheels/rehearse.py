@@ -3,9 +3,9 @@
 ``python wheels/rehearse.py [--machine aarch64] [--whole] [--skip-controls]``
 
 Builds, repairs, audits and tests the wheels of the committed tree, for each interpreter that the
-image of `stand_in_image.py` has. Then come the controls, without which a success says little: a
-failing test and a symbol too new for the tag must each be refused, and nothing of a stale build/
-may get into the wheel. Needs what `stand_in_image.py` names, and requirements.txt beside it.
+image of `stand_in_image.py` has. Then it runs controls that show what a success means: a failing
+test and a too-new symbol must each be rejected, and nothing from a stale build/ may reach the
+wheel. Needs what `stand_in_image.py` names, and requirements.txt beside it.
 """
 
 import argparse
@@ -92,7 +92,7 @@ class Rehearsal:
         return done, printed, sorted(output.glob("*.whl"))
 
     def build(self, whole: bool) -> Path:
-        """The rehearsal itself, with all tests or the quick ones; return the abi3 wheel."""
+        """Build and test, with all tests or the quick ones; return the abi3 wheel."""
         tests = () if whole else EMULATED_TESTS if self.emulated else QUICK_TESTS
         tree = self.export(f"good-{self.machine}")
         done, printed, wheels = self.cibuildwheel(tree, self.interpreters, tests)
@@ -129,7 +129,7 @@ class Rehearsal:
         self.refused("a symbol too new", done or bool(wheels), "too-recent" in printed)
 
     def control_stale_build(self, good: Path) -> None:
-        """What lies in build/ must leave no trace: the module is the same to the last bit."""
+        """The contents of build/ must have no effect: the module is the same to the last bit."""
         tree = self.export(f"stale-build-{self.machine}")
         tag = self.interpreters[0].split("-")[1].removeprefix("cp")
         stale = f"linux-{self.machine}-cpython-{tag}"
@@ -152,11 +152,11 @@ class Rehearsal:
         self.refused("a stale build/", bool(differing), "forgotten" not in str(sorted(built)))
 
     def refused(self, what: str, accepted: bool, expected: bool) -> None:
-        """Say that a control was refused, and for the reason it was made for."""
+        """Print that a control was rejected, and check that it was for the intended reason."""
         if accepted or not expected:
             reason = "it was accepted" if accepted else "another error came first"
-            raise SystemExit(f"control: {what} must be refused, and {reason}")
-        print(f"control: {what} is refused", flush=True)
+            raise SystemExit(f"control: {what} must be rejected, but {reason}")
+        print(f"control: {what} is rejected", flush=True)
 
 
 def contents(wheel: Path) -> dict[str, int]:

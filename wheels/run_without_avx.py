@@ -1,7 +1,7 @@
 """Trains and predicts from a wheel on an emulated processor that has no AVX.
 
-``python wheels/run_without_avx.py WHEEL``: an instruction of AVX anywhere on the way of the
-baseline engine is a fault there. Needs qemu-x86_64-static of Debian's qemu-user-static.
+``python wheels/run_without_avx.py WHEEL``: there, any AVX instruction executed with the
+baseline engine is a fault. Needs qemu-x86_64-static of Debian's qemu-user-static.
 """
 
 import shutil

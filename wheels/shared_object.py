@@ -1,4 +1,4 @@
-"""Reads a compiled module for Linux: what it needs, what it offers, which instructions it holds."""
+"""Reads a compiled module for Linux: its needs, its exports, its instructions."""
 
 import re
 import shutil
@@ -34,7 +34,7 @@ class SharedObject:
         self.machine = self.elf.get_machine_arch()
 
     def close(self) -> None:
-        """Give the file back."""
+        """Close the file."""
         self._file.close()
 
     def __enter__(self) -> "SharedObject":
@@ -53,7 +53,7 @@ class SharedObject:
         return self._dynamic("DT_NEEDED", "needed")
 
     def run_paths(self) -> list[str]:
-        """Where the loader is told to look for them; a wheel that bundles nothing has none."""
+        """Return the library search paths in the module; a wheel that bundles nothing has none."""
         return self._dynamic("DT_RPATH", "rpath") + self._dynamic("DT_RUNPATH", "runpath")
 
     def symbol_versions(self) -> list[str]:
@@ -122,7 +122,7 @@ class SharedObject:
         return [e for e in found if len(e.functions) >= TABLE_FUNCTIONS]
 
     def instructions(self) -> Iterator[tuple[int, str]]:
-        """(address, instruction in the AT&T syntax) of all code, as objdump tells it."""
+        """(address, instruction in the AT&T syntax) of all code, from objdump."""
         if shutil.which("objdump") is None:
             raise SystemExit("objdump is needed: install binutils")
         command = ["objdump", "-d", "--no-show-raw-insn", str(self.path)]

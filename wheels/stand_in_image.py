@@ -1,7 +1,7 @@
 """Makes a container image that stands in for a manylinux image, from Debian packages alone.
 
-It is for `rehearse.py`, on a machine that reaches no container registry. What it shares with the
-official images is where cibuildwheel looks: interpreters in /opt/python, auditwheel, patchelf, and
+It is for `rehearse.py`, on a machine that reaches no container registry. It has what cibuildwheel
+looks for in the official images: interpreters in /opt/python, auditwheel, patchelf, and
 AUDITWHEEL_PLAT. Needs root, and Debian's debootstrap, podman, runc and, for another architecture,
 qemu-user-static. Mirrors, certificates and package index are those this machine is set up for.
 """
@@ -37,11 +37,11 @@ class Interpreter(NamedTuple):
 
 
 class StandIn(NamedTuple):
-    """What the image of one architecture is made of."""
+    """The parts of the image for one architecture."""
 
     debian: str  # the architecture's name there
     suite: str  # an old release, so that a symbol which is too new is not even there
-    plat: str  # what auditwheel is held to
+    plat: str  # the tag that auditwheel must reach
     compiled: dict[str, Interpreter]  # by the name of its folder in /opt/python
     own: str | None = None  # the folder of the release's own interpreter
     packages: str = FOR_CPYTHON
@@ -182,7 +182,7 @@ def download_sources(packages: set[str], folder: Path) -> dict[str, Path]:
         download = ("apt-get", *options, "source", "--download-only", "--tar-only")
         for package in sorted(missing):
             if not succeeds(*download, package, cwd=folder):
-                print(f"skipped: {package}, whose source the mirror does not give", flush=True)
+                print(f"skipped: {package}, whose source the mirror does not have", flush=True)
     return {p: found(p)[-1] for p in packages if found(p)}
 
 

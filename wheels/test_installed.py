@@ -5,7 +5,8 @@
 The tests are a copy, and run from there, so that nothing of the checkout is in reach. --whole runs
 all of them, which takes minutes for each interpreter; else those that depend on the interpreter,
 and a sample of the arithmetic. Interpreters are looked for on the path, in pyenv's folder, and in
-/opt/python; of each version the first counts. One that can install none of the wheels is named.
+/opt/python; the first one of each version is used. One that cannot install any of the wheels is
+named.
 """
 
 import argparse

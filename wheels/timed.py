@@ -1,7 +1,7 @@
 """Runs a command within a limit of processor time: ``python wheels/timed.py SECONDS COMMAND...``.
 
-Prints what it took by the clock and of the processors. The latter is judged: it says what the
-command costs, on a machine that does other things meanwhile too.
+Prints wall-clock and processor time. The limit applies to processor time, which shows the
+cost of the command even on a busy machine.
 """
 
 import os
@@ -18,7 +18,7 @@ def main() -> int:
     clock, after = time.monotonic() - begin, os.times()
     used = after.children_user + after.children_system
     used -= before.children_user + before.children_system
-    print(f"{clock:.1f} s, {used:.1f} s of the processors (limit {limit:g} s)", flush=True)
+    print(f"{clock:.1f} s, {used:.1f} s of processor time (limit {limit:g} s)", flush=True)
     if status == 0 and used > limit:
         print(f"REFUSED: {' '.join(command)} takes more than {limit:g} s")
         return 1

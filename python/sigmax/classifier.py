@@ -29,13 +29,13 @@ if TYPE_CHECKING:
     from sigmax._boundary.arrays import Array
     from sigmax._training.history import History
 
-_DTYPES = (np.float64, np.float32)  # float32 stays, all else becomes the first
+_DTYPES = (np.float64, np.float32)  # float32 stays float32, anything else becomes float64
 _LARGEST_SEED = 2**63 - 1
 
 
 def _goes_in_steps(classifier: SigmaxClassifier) -> bool:
     if classifier.solver == "lbfgs":
-        raise AttributeError("partial_fit needs a solver that goes in steps, which lbfgs does not")
+        raise AttributeError("partial_fit needs a solver that trains in batches, not lbfgs")
     return True
 
 
@@ -45,11 +45,11 @@ class SigmaxClassifier(FittedClassifier):
     Parameters, attributes and stopping rules are those of scikit-learn's MLPClassifier, so that
     its name can be replaced in a script; what follows `max_fun` is sigmax's own. Where it differs:
 
-    - activation is "logistic", nothing else; MLPClassifier's default is "relu", whose rates and
-      accuracies are others.
+    - activation can only be "logistic"; MLPClassifier's default is "relu", which needs other rates
+      and reaches other accuracies.
     - Two classes have two softmax outputs rather than one logistic one: the same function, but
       coefs_[-1] has two columns, both are penalised, and both are moved, so that an update changes
-      their difference twice as much. A rate at the edge of stability has to be halved.
+      their difference twice as much. Halve a rate at the edge of stability.
     - Initial weights are drawn as `init` says, biases are 0.
     - alpha: MLPClassifier divides (alpha/2) sum w^2 by the rows of each batch, a short last one
       included. Here it is l2 = alpha / (m mean weight) for batches of m rows, the last one too, so
@@ -59,11 +59,11 @@ class SigmaxClassifier(FittedClassifier):
     - sample_weight: a batch's gradient is divided by its rows times the mean weight of all rows
       rather than by its own weights' sum. `partial_fit` takes weights as they are.
     - `partial_fit` after unpickling or `fit` begins with a fresh optimiser.
-    - A parameter that the solver does not use is checked and then ignored, as it is there; one of
-      sigmax's own is refused, unless it has its default, as in `Network.fit`.
-    - y has one class per row, of at least two; multilabel y is refused.
-    - ConvergenceWarning points to the line that called `fit`, not into the library: a filter for
-      it goes by category, not by module.
+    - A parameter that the solver does not use is checked and then ignored, as in MLPClassifier; one
+      of sigmax's own raises an error, unless it has its default, as in `Network.fit`.
+    - y has one class per row, of at least two; multilabel y raises an error.
+    - ConvergenceWarning points to the line that called `fit`, not into the library: filter it by
+      category, not by module.
 
     It computes in X's dtype: float32 stays float32, anything else becomes float64. X may be sparse
     (CSR; other formats are converted); it is not made dense as a whole.
@@ -80,14 +80,14 @@ class SigmaxClassifier(FittedClassifier):
     batch_size : int or "auto"
         Rows per update; "auto" is min(200, n).
     learning_rate : {"constant", "invscaling", "adaptive"}
-        Of solver "sgd" alone. "invscaling": learning_rate_init / (rows seen + 1)^power_t;
+        Only for solver "sgd". "invscaling": learning_rate_init / (rows seen + 1)^power_t;
         "adaptive": divided by 5 where training would stop otherwise, until it is at most 1e-6.
     learning_rate_init : float
         > 0; not used by lbfgs.
     power_t : float
         Of "invscaling".
     max_iter : int
-        Epochs at most; of lbfgs, iterations.
+        Limit on epochs; for lbfgs, on iterations.
     shuffle : bool
         Take the rows in a new random order in each epoch.
     random_state : int, RandomState or None
@@ -98,7 +98,7 @@ class SigmaxClassifier(FittedClassifier):
     verbose : bool or int
         Print the loss of each epoch.
     warm_start : bool
-        Let `fit` go on from the present parameters.
+        Let `fit` continue from the present parameters.
     momentum : float
         Of "sgd", from 0 to below 1.
     nesterovs_momentum : bool
@@ -111,9 +111,9 @@ class SigmaxClassifier(FittedClassifier):
     beta_1, beta_2, epsilon : float
         Of "adam" and "adamw", epsilon also of "rmsprop".
     n_iter_no_change : int
-        Training stops after more than so many epochs in a row without improvement.
+        Training stops after more than this many epochs in a row without improvement.
     max_fun : int
-        Of lbfgs: evaluations of the cost at most.
+        For lbfgs: the limit on evaluations of the cost.
     class_weight : "balanced", dict {class: weight} or None
         Multiplies the weights of rows; "balanced" is n / (k count).
     init : {"glorot", "lecun", "large"}
@@ -126,7 +126,7 @@ class SigmaxClassifier(FittedClassifier):
         Bring each column to mean 0 and deviation 1, as a part of the network. coefs_ are those of
         the columns so prepared.
     nan : {"error", "mean"}
-        Refuse NaN in X, or fill in the column's mean in the training data.
+        Raise an error for NaN in X, or fill in the column's mean in the training data.
     callbacks : sequence
         See `Network.fit`; not called by `partial_fit`.
 
@@ -134,9 +134,9 @@ class SigmaxClassifier(FittedClassifier):
     ----------
     classes_ : numpy.ndarray (n_classes,)
     network_ : Network
-        What was trained. Its parameters are coefs_ and intercepts_.
+        The trained network. Its parameters are coefs_ and intercepts_.
     coefs_, intercepts_ : list of numpy.ndarray
-        Views of shapes (n_{l-1}, n_l) and (n_l,). What is assigned to them is copied.
+        Views of shapes (n_{l-1}, n_l) and (n_l,). Assigning to them copies into the network.
     loss_, loss_curve_ : float, list of float
         Cost with penalties, of the last and of each epoch; with warm_start and partial_fit of all
         calls. Of lbfgs, at the end, and with the cost at the beginning of each iteration.
@@ -250,7 +250,7 @@ class SigmaxClassifier(FittedClassifier):
     # ---- training --------------------------------------------------------------------------------
 
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
-        """Train on X and y until the loss, or the validation score, does not improve any more.
+        """Train on X and y until the loss, or the validation score, no longer improves.
 
         Parameters
         ----------
@@ -278,7 +278,7 @@ class SigmaxClassifier(FittedClassifier):
         ConvergenceWarning
             When max_iter epochs were not enough.
         TrainingWarning
-            When nothing was learnt, or X is too large for sigmoids, with what to change.
+            When nothing was learnt, or X is too large for sigmoids; the text suggests a change.
         """
         params = self.get_params(deep=False)
         parameters.check(params)
@@ -348,14 +348,14 @@ class SigmaxClassifier(FittedClassifier):
 
     @available_if(_goes_in_steps)  # type: ignore[misc]
     def partial_fit(self, X: Any, y: Any, sample_weight: Any = None, classes: Any = None) -> Self:
-        """Train on these rows for one epoch, going on from the present parameters and optimiser.
+        """Train on these rows for one epoch, continuing with the present parameters and optimiser.
 
         Parameters
         ----------
         X, y, sample_weight
             As for `fit`; y need not have all classes, and the weights are used as they are.
         classes : array_like (n_classes,), optional
-            All classes that will ever come; needed in the first call.
+            All classes that later calls may contain; needed in the first call.
 
         Returns
         -------
@@ -365,8 +365,8 @@ class SigmaxClassifier(FittedClassifier):
         Raises
         ------
         TypeError, ValueError, DivergedError
-            As `fit`; and when early_stopping, class_weight="balanced", standardize or a schedule is
-            asked for, which one call knows too little for.
+            As `fit`; and for early_stopping, class_weight="balanced", standardize or a schedule,
+            which need all rows or epochs.
         """
         params = self.get_params(deep=False)
         parameters.check(params)
@@ -400,24 +400,24 @@ class SigmaxClassifier(FittedClassifier):
             return Network(sizes, dtype=X.dtype, seed=seed, init=self.init)
         if self.network_.sizes != sizes:
             raise ValueError(
-                f"hidden_layer_sizes is {list(sizes[1:-1])}; expected that of the call before, "
-                f"{list(self.network_.sizes[1:-1])}, whose parameters are to go on"
+                f"hidden_layer_sizes is {list(sizes[1:-1])}; expected that of the previous call, "
+                f"{list(self.network_.sizes[1:-1])}, whose parameters it continues"
             )
         return self.network_
 
     def _watch(self, goes_on: bool, early_stopping: bool) -> Convergence:
-        """Return what remembers the epochs of earlier calls, or a new one."""
+        """Return the record of earlier calls' epochs, or a new one."""
         before: Convergence | None = getattr(self, "_convergence", None)
         if goes_on and before is not None and before.early_stopping == early_stopping:
             return before
         return Convergence(early_stopping)
 
     def _train(self, train: Callable[..., History], *arrays: Any, **options: Any) -> History | None:
-        """Call train, and take Ctrl-C for the end of it, as MLPClassifier does; None then."""
+        """Call train; after Ctrl-C warn and return None, as MLPClassifier does."""
         try:
             return train(*arrays, **options)
         except KeyboardInterrupt:
-            warnings.warn("training was interrupted; what was trained is kept", stacklevel=3)
+            warnings.warn("training was interrupted; the parameters so far are kept", stacklevel=3)
         except (OptionError, DivergedError) as error:
             error.words = parameters.WORDS
             raise

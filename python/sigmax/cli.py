@@ -1,7 +1,7 @@
-"""The `sigmax` command: what it accepts, and how its mistakes end.
+"""The `sigmax` command: it runs a subcommand and turns exceptions into exit codes.
 
-Every mistake of the user is one line on stderr and exit code 2 (the arguments) or 1 (all else);
-Ctrl-C exits with 130, a closed pipe silently with 141. What the commands do is in _command.
+Every mistake of the user prints one line on stderr and exits with 2 (the arguments) or 1 (all
+else); Ctrl-C exits with 130, a closed pipe silently with 141. _command holds the subcommands.
 """
 
 from __future__ import annotations
@@ -57,10 +57,10 @@ def main(argv: Sequence[str] | None = None) -> int:
             code = 0
         sys.stdout.flush()
     except Interrupted as interrupt:
-        print(f"sigmax: interrupted; to go on:\n{interrupt}", file=sys.stderr)
+        print(f"sigmax: interrupted; to resume:\n{interrupt}", file=sys.stderr)
         return 130
     except KeyboardInterrupt:
-        hint = " (train --checkpoint FILE keeps one to go on from)" if "train" in arguments else ""
+        hint = " (train --checkpoint FILE allows to resume)" if "train" in arguments else ""
         print(f"sigmax: interrupted: no file was written{hint}", file=sys.stderr)
         return 130
     except BrokenPipeError:
@@ -74,7 +74,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _fail(message: str) -> int:
-    """Print the one line, after whatever the command has printed before."""
+    """Print the error as one line, after the command's own output, and return 1."""
     try:
         sys.stdout.flush()
     except OSError:
@@ -84,7 +84,7 @@ def _fail(message: str) -> int:
 
 
 def _discard_output() -> None:
-    """Keep Python from writing to a stdout that fails once more when it exits."""
+    """Prevent Python from writing to a failing stdout again at exit."""
     with contextlib.suppress(OSError, ValueError):
         null = os.open(os.devnull, os.O_WRONLY)
         os.dup2(null, sys.stdout.fileno())
@@ -113,5 +113,5 @@ def _show_warning(
     file: TextIO | None = None,
     line: str | None = None,
 ) -> None:
-    """Print a warning as one line, of training with its options as flags."""
+    """Print a warning as one line; in those of training, options become flags."""
     print(f"sigmax: warning: {_text(message)}", file=sys.stderr)

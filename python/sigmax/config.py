@@ -21,8 +21,8 @@ def show_config() -> None:
     """Print version, compiler, instruction sets, and the number of threads with its reason.
 
     Beside the sets that can be used stands what `SIGMAX_WITHOUT` says, which may leave some out.
-    Also where the compiled module lies, and which Python and NumPy use it: what a report of a bug
-    needs.
+    It also prints the path of the compiled module and the versions of Python and NumPy. Include
+    all of it in a bug report.
     """
     import platform
 

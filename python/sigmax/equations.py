@@ -39,7 +39,7 @@ def _elementwise(function: Callable[[int, CData, CData, int], int], z: object) -
     array = convert(given, _real_dtype(given))
     out = np.empty(array.shape, array.dtype)
     check(function(array.itemsize, pointer(array), pointer(out), array.size))
-    return out[()]  # a scalar for a scalar, as NumPy's own functions give
+    return out[()]  # a scalar for a scalar, as NumPy's own functions return
 
 
 def sigmoid(z: npt.ArrayLike) -> Any:

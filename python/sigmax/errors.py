@@ -190,7 +190,7 @@ class DivergedError(Worded, SigmaxError, ArithmeticError):
     Attributes
     ----------
     epoch : int
-        The epoch of that call of `fit`, counted from 0.
+        The epoch within that call of `fit`, from 0.
     batch : int
         The batch within the epoch, counted from 0.
     remedy : sequence of str, Mention and Change
@@ -228,7 +228,7 @@ class DivergedError(Worded, SigmaxError, ArithmeticError):
 
 
 class TrainingWarning(Worded, UserWarning):
-    """Training gets nowhere, or X is such that it hardly can; the text says what to change.
+    """Training makes no progress, or X makes progress unlikely; the text suggests a change.
 
     Attributes
     ----------

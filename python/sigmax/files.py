@@ -1,6 +1,6 @@
 """Model files with the names of the classes: `save`, `load` and what a file holds.
 
-A model file is an archive (see `sigmax.archive`) of these arrays:
+A model file is an archive (see `sigmax._formats.archive`) of these arrays:
 
 | name              | dtype, shape                   | what                                        |
 |-------------------|--------------------------------|---------------------------------------------|
@@ -17,8 +17,8 @@ A model file is an archive (see `sigmax.archive`) of these arrays:
 | class_names       | str, (n_L,)                    | the names of the classes                    |
 | class_kind        | str, ()                        | what they name: "str", "int", "float", ...  |
 
-The last six are there when they are needed. A program that takes a model's parameters must heed
-temperature and preparation too; a model without them needs neither.
+The last six are present when needed. A program that uses a model's parameters must also apply
+temperature and preparation, if the file has them.
 """
 
 from __future__ import annotations
@@ -36,15 +36,15 @@ __all__ = ["CLASS_KINDS", "StoredModel", "load", "save"]
 
 @dataclass(frozen=True)
 class StoredModel:
-    """What a model file holds.
+    """The contents of a model file.
 
     Attributes
     ----------
     network : Network
     class_names : tuple of str, or None
-        The name of each class, where they were saved.
+        The name of each class, if saved.
     class_kind : str, or None
-        The key in CLASS_KINDS of what the names stand for, where it was saved.
+        The key in CLASS_KINDS for the type of the labels, if saved.
     """
 
     network: Network
@@ -73,7 +73,7 @@ def save(
     class_names : iterable of str, optional
         One name per class, each once.
     class_kind : str, optional
-        A key in CLASS_KINDS: what the names stand for.
+        A key in CLASS_KINDS: the type of the original labels.
 
     Raises
     ------
@@ -98,7 +98,7 @@ def load(path: str | os.PathLike[str], network_type: type[Network] = Network) ->
     ----------
     path : str or path-like
     network_type : type
-        `Network`, or a subclass of it to be made instead.
+        `Network`, or a subclass to create instead.
 
     Raises
     ------

@@ -108,7 +108,7 @@ class Network:
 
     @property
     def instruction_set(self) -> str:
-        """What this network computes with, one of `sigmax.instruction_sets()`."""
+        """The instruction set in use, one of `sigmax.instruction_sets()`."""
         return self._model.layout.instruction_set
 
     @property
@@ -123,7 +123,7 @@ class Network:
 
     @property
     def preparation(self) -> Preparation | None:
-        """What is done to every X beforehand; `fit` sets it when asked to, and keeps it."""
+        """How every X is prepared; `fit` sets it if its options say so, and keeps it."""
         return self._model.preparation
 
     @property
@@ -147,7 +147,7 @@ class Network:
         return self._model.biases
 
     def __repr__(self) -> str:
-        """Give the call that makes such a network, untrained."""
+        """Return the call that creates such a network, untrained."""
         name, sizes = type(self).__name__, list(self.sizes)
         return f"{name}({sizes}, dtype='{self.dtype}', seed={self.seed})"
 
@@ -162,8 +162,8 @@ class Network:
         ------
         TypeError, ValueError
             When X has another number of columns than n_0, or anything but finite real numbers; the
-            error names row and value. When the outputs of a row are NaN: a parameter is, or numbers
-            are so large that infinities of both signs meet.
+            error names row and value. When the outputs of a row are NaN, because a
+            parameter is, or because infinities of both signs are added.
 
         Examples
         --------
@@ -188,8 +188,8 @@ class Network:
         """Return [a_0, ..., a_L] with a_l (n, n_l); a_0 is X itself where no copy was needed.
 
         These are the activations of training, at a temperature of 1; X is made dense as a whole.
-        Raises what `predict_proba` raises, but for NaN, which is returned: the first layer with one
-        is where it comes from.
+        Raises what `predict_proba` raises, except for NaN, which is returned: it arises in the
+        first layer that has one.
 
         Examples
         --------
@@ -214,7 +214,7 @@ class Network:
         >>> sigmax.Network([2, 2], seed=0).cost([[0, 0]], [1])
         0.6931471805599453
         """
-        return self._model.read(inference.score_of, X, y, calibrated=True)[0]
+        return self._model.read(inference.cost, (X, y))
 
     def accuracy(self, X: RowsLike, y: npt.ArrayLike) -> float:
         """Return the share of rows whose predicted class is that of y, from 0 to 1.
@@ -226,7 +226,7 @@ class Network:
         >>> network.accuracy(X, network.predict(X))
         1.0
         """
-        return self._model.read(inference.score_of, X, y, calibrated=False)[1]
+        return self._model.read(inference.accuracy, (X, y))
 
     def backprop(self, X: RowsLike, y: npt.ArrayLike) -> gradient.Backprop:
         """Return cost, errors and gradient of one batch, by the four equations of backpropagation.
@@ -240,9 +240,7 @@ class Network:
         >>> result = network.backprop(X, y)
         >>> network.weights[0] -= 0.5 * result.nabla_w[0]
         """
-        return self._model.read(
-            lambda model: gradient.backprop(model, model.prepared_examples(X, y).dense())
-        )
+        return self._model.read(gradient.backprop_of, (X, y))
 
     def gradient_check(self, X: RowsLike, y: npt.ArrayLike) -> float:
         """Return max |numeric - analytic| / max |analytic| over the whole gradient, in float64.
@@ -251,7 +249,7 @@ class Network:
         `backprop`'s. The network is not changed; a float32 network is checked as its float64 copy.
         It takes 2 n_parameters forward passes over X, so use a small network and few rows: with
         10 rows, 5,000 parameters take well under a second and 100,000 about a minute. A right
-        gradient gives about 1e-9; NaN means that it is 0 everywhere, so that nothing was shown.
+        gradient gives about 1e-9; NaN means that it is 0 everywhere, so nothing was checked.
         Raises what `cost` raises.
 
         Examples
@@ -279,13 +277,13 @@ class Network:
     ) -> History:
         """Train the network; by default by mini-batch gradient descent.
 
-        Minimised is C + (l2/2) sum w^2 + l1 sum |w|, the sums over weights, not biases. A second
-        call goes on from the present parameters and shuffles, with an optimiser that begins anew.
-        Whatever it raises, Ctrl-C included, the network keeps what was trained and stays usable.
+        It minimises C + (l2/2) sum w^2 + l1 sum |w|, with sums over weights, not biases. A second
+        call continues with the present parameters and shuffles, and a new optimiser.
+        After any exception, Ctrl-C included, the network keeps its progress and stays usable.
         One seed gives the same parameters to the bit, whatever the number of threads, with one
-        build on one instruction set. Other threads may use the network meanwhile: what they get
-        belongs to the parameters between two updates, never to some of both. What is written to
-        `parameters`, `weights` and `biases` by hand is not guarded in this way.
+        build on one instruction set. Other threads may use the network meanwhile: each answer
+        belongs to the parameters between two updates. Writing to `parameters`, `weights` and
+        `biases` by hand is not protected in this way.
 
         Parameters
         ----------
@@ -300,16 +298,16 @@ class Network:
             How much each row counts, finite and >= 0; only ratios matter. A batch of m rows uses
             sum s dC_x/dw / (m mean(s)), the mean being over all rows of the training.
         resume : path, optional
-            A checkpoint to go on from, up to its number of epochs and with its options: pass the
-            data again and the options that are functions, others need not be given. Other data are
-            refused; of an X beyond 1 GiB some rows are compared, of a stream none. The network
-            takes over all that is in the checkpoint, which goes on being written unless
-            `checkpoint` names another file.
+            A checkpoint to resume, up to its number of epochs and with its options. Pass the data
+            and the options that are functions again; others may be omitted. Other data raise an
+            error (of an X beyond 1 GiB, 64 rows are compared; of a stream, none). The network gets
+            the state in the checkpoint, which is written further unless `checkpoint` names another
+            file.
         epochs : int
             Passes over the data, >= 0.
         batch_size : int
-            Rows per update, >= 1; more than there are means all. A short last batch is kept, with
-            the mean over its own rows.
+            Rows per update, >= 1; a number above the rows of X means all. A short last batch is
+            used, with the mean over its own rows.
         learning_rate : float or None
             Finite and > 0; None stands for 0.5 (sgd), 0.1 (momentum, nesterov) or 0.001 (rmsprop,
             adam, adamw).
@@ -317,17 +315,16 @@ class Network:
             The formulas are PyTorch's, see csrc/sigmax_api.h. "lbfgs" is SciPy's L-BFGS-B over all
             rows at once: an epoch is one of its iterations (Byrd, Lu, Nocedal & Zhu 1995).
         momentum, beta1, beta2, rho, epsilon : float
-            Of the optimisers: 0.9, 0.9, 0.999, 0.99 and 1e-8.
+            Numbers of the optimisers, by default 0.9, 0.9, 0.999, 0.99 and 1e-8.
         gtol, max_evaluations : float, int or None
-            Of lbfgs: it ends where no entry of the gradient is larger than gtol, or after so many
-            evaluations of the cost, counted anew after each checkpoint.
+            For lbfgs: training ends when no entry of the gradient is larger than gtol, or after
+            max_evaluations evaluations of the cost, counted from each checkpoint.
         weight_decay : float or None
-            Of adamw; None stands for 0.01.
+            For adamw; None stands for 0.01.
         l2, l1 : float
             Penalties on weights, >= 0.
         clip_norm : float or None
-            The largest norm of a batch's gradient, penalties not counted; a longer one is scaled
-            down.
+            The largest norm of a batch's gradient without penalties; a larger one is scaled down.
         dropout : float
             The share of hidden neurons left out of each update, from 0 to below 1; those that stay
             are scaled up by 1/(1 - dropout) (Srivastava et al. 2014). None at prediction.
@@ -337,38 +334,38 @@ class Network:
             Take the rows in a new random order in each epoch, or in the order of X. A callable
             gives its rows in its own order.
         class_weight : "balanced", dict, sequence or None
-            Weights of classes, times those of rows. "balanced" is n/(k count); a dict gives 1 to
-            labels that it lacks.
+            Weights of classes, times those of rows. "balanced" is n/(k count); in a
+            dict, missing labels have weight 1.
         validation_fraction : float
             Instead of X_val, hold out this share of each class, drawn by the network's seed alone.
         early_stopping : {"cost", "accuracy"} or None
-            Stop when this has not become better on the validation data by more than `min_delta`
-            for `patience` epochs. The network gets back the parameters of its best epoch, also
-            when training ends otherwise.
+            Stop when this did not improve on the validation data by more than `min_delta` for
+            `patience` epochs. The parameters of the best epoch are restored, also when training
+            ends for another reason.
         patience, min_delta : int, float
-            Of early stopping: >= 1 and >= 0.
+            For early stopping: >= 1 and >= 0.
         schedule : {"constant", "step", "exponential", "cosine", "plateau"} or callable
             The learning rate over the epochs, or a function of the epoch, from 0, that gives it;
             see `sigmax._training.schedules` for the formulas.
         schedule_factor, schedule_epochs, warmup_epochs, min_learning_rate
-            Of the schedule, as there.
+            For the schedule, as described there.
         standardize : bool
             Give the model a preparation that brings each column of X to mean 0 and deviation 1
             (see `sigmax.Preparation`). It is kept with the model and applied in every call. A
             network that has one keeps it; one that was trained without gets none.
         nan : {"error", "mean"}
-            What to do with NaN in X: refuse it, or fill in the mean of its column in the training
-            data, now and at prediction.
+            For NaN in X: raise an error, or fill in the mean of its column in the training data,
+            now and at prediction.
         callbacks : sequence
             Callables of (network, epoch, history), or objects with `on_epoch_end` of the same,
-            called after each epoch, counted from 0. One that returns True ends the training; what
-            it raises is passed on.
+            called after each epoch, counted from 0. One that returns True ends the training;
+            its exceptions are passed on.
         checkpoint : path, optional
             Where to write a checkpoint after every `checkpoint_every` epochs, at the end, and on
-            Ctrl-C (of lbfgs not then: it goes on from the one before).
+            Ctrl-C (not with lbfgs, which resumes from the last one).
         checkpoint_every : int or None
-            Epochs between checkpoints, >= 1; None stands for 1, and for 10 with lbfgs, whose
-            memory of the last steps begins anew at each.
+            Epochs between checkpoints, >= 1; None stands for 1, and for 10 with lbfgs, which
+            forgets the last steps at each.
         progress : bool
             Draw a progress bar.
 
@@ -387,12 +384,12 @@ class Network:
         RuntimeError
             When another thread is training this network.
         ImportError
-            When an optional package that was asked for is missing; it names the extra.
+            When an optional package is needed and missing; the message names the extra.
 
         Warns
         -----
         TrainingWarning
-            When training gets nowhere, with what to change.
+            When training makes no progress; the message suggests a change.
 
         Examples
         --------
@@ -426,10 +423,10 @@ class Network:
         sample_weight: npt.ArrayLike | None = None,
         **options: Unpack[FitKeywords],
     ) -> History:
-        """Train on these rows once, as a part of a training that the caller divides.
+        """Train on these rows once; the caller divides the training into calls.
 
-        The optimiser's state goes on from call to call; it begins anew in a `fit`, with another
-        optimizer, and in a copy or a file of the network, which do not hold it. One call is one
+        The optimiser's state is kept from call to call. It is reset by `fit` and by another
+        optimizer; copies and files of the network do not contain it. One call is one
         epoch of `epochs_trained`.
 
         Parameters
@@ -437,8 +434,9 @@ class Network:
         X, y : array_like
             Examples and targets, see `Network`; X may be a SciPy sparse matrix.
         sample_weight : array_like (n,), optional
-            How much each row counts, finite and >= 0. Used as it is, since the rows of all calls
-            are not known together: weights around 1 leave the learning rate its meaning.
+            How much each row counts, finite and >= 0. Used unscaled, because
+            the rows of other calls are unknown: with weights around 1 the learning rate keeps its
+            meaning.
         **options
             As those of `fit`.
 
@@ -462,8 +460,8 @@ class Network:
     def calibrate(self, X_val: RowsLike, y_val: npt.ArrayLike) -> calibration.Calibration:
         """Fit the temperature of `predict_proba` on data that was held out from training.
 
-        A network that is surer than it is right gets a temperature T above 1. The probabilities
-        become softmax(z_L / T); what is predicted does not change. T minimises the cost on these
+        An overconfident network gets a temperature T above 1. The probabilities
+        become softmax(z_L / T); predicted classes do not change. T minimises the cost on these
         examples (Guo et al. 2017, On Calibration of Modern Neural Networks). It is stored with the
         network, applied by `predict_proba` and `cost`, and set back to 1 by the next `fit`.
 
@@ -483,7 +481,7 @@ class Network:
         Calibration(temperature=1.62, ece_before=0.043, ece_after=0.011, cost_before=0.31, ...)
         """
         model = self._model
-        with model.guard.claim():  # a training would set the temperature back meanwhile
+        with model.guard.claim():  # a training would reset the temperature meanwhile
             examples = model.prepared_examples(X_val, y_val, ("X_val", "y_val"))
             found = calibration.calibrate(model, examples)
             model.guard.write(setattr, model, "temperature", found.temperature)
@@ -534,9 +532,9 @@ class Network:
         return self.copy()
 
     def __getstate__(self) -> dict[str, object]:
-        """Give what a copy in another process needs."""
+        """Return the state for a copy in another process."""
         return self._model.to_dict()
 
     def __setstate__(self, state: object) -> None:
-        """Take what `__getstate__` gave, after checking all of it."""
+        """Restore a state from `__getstate__` after checking all of it."""
         self._model = Model.from_dict(state)

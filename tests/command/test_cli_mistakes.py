@@ -57,7 +57,7 @@ def model(flowers):
         ("train flowers.csv -o none/m.npz", "there is no folder"),
         ("train flowers.csv -o flowers.csv", "would be overwritten"),
         ("train flowers.csv -o .", "it is a folder"),
-        ("train flowers.csv --validation-labels y.npy", "--validation-labels without"),
+        ("train flowers.csv --validation-labels y.npy", "--validation-labels needs"),
         ("train flowers.csv flowers.csv", "holds its labels itself"),
         ("train flowers.csv --validation-fraction 0.0001", "leaves no row of 120"),
         ("train flowers.csv --validation-fraction 1", "--validation-fraction is 1"),
@@ -129,7 +129,7 @@ def test_what_cannot_be_written_is_noticed_before_the_work(model, folder, capsys
         (train, "link.npz", "link.npz: .*no folder .*none"),
         (predict, "link.npz", "no folder"),
     ]
-    cases += [(train, "pipe", "pipe exists and is no regular file")]
+    cases += [(train, "pipe", "pipe exists and is not a regular file")]
     if os.geteuid() != 0:  # whom nothing is forbidden
         (folder / "closed").mkdir()
         (folder / "closed" / "m.npz").touch()

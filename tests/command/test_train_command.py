@@ -251,7 +251,7 @@ def test_ctrl_c_prints_the_command_that_goes_on(flowers):
         assert process.wait(600) == 130
         error = process.stderr.read()
     assert not os.path.exists("a b.npz")
-    assert error.startswith("sigmax: interrupted; to go on:\n")
+    assert error.startswith("sigmax: interrupted; to resume:\n")
     command = error.splitlines()[1]
     assert command.endswith("--resume 'my run.npz'")
     program, *words = shlex.split(command)
@@ -298,13 +298,13 @@ def test_resume_takes_network_and_options_from_the_checkpoint(flowers, checkpoin
     whole = sigmax.Network([2, 5, 3], seed=3, dtype="float64")
     whole.fit(X, y, epochs=6, optimizer="adam")
     assert cli.main(["train", "flowers.csv", "--resume", "run.npz"]) == 0
-    assert "going on from run.npz, in epoch 3" in capsys.readouterr().out
+    assert "resuming run.npz in epoch 3" in capsys.readouterr().out
     stored = files.load("model.npz")
     same(stored, whole)
     assert stored.network.dtype == np.float64
     assert stored.class_names == NAMES
     assert cli.main(["train", "flowers.csv", "--resume", "run.npz", "--hidden", "5"]) == 0
-    assert "run.npz: this training is over already" in capsys.readouterr().out
+    assert "run.npz: this training is already complete" in capsys.readouterr().out
     same(files.load("model.npz"), whole)
 
 

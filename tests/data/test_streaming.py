@@ -79,7 +79,7 @@ def test_an_interrupted_epoch_goes_on_after_the_rows_it_had(rng, division, batch
             seen += list(rows.reshape(-1, 6).copy())
         np.testing.assert_array_equal(np.reshape(seen, (-1, 6)), X[start:])
         assert source.n_rows == ROWS
-    with pytest.raises(ValueError, match="gave 53 rows; the interrupted epoch had taken 54"):
+    with pytest.raises(ValueError, match="returned 53 rows; the interrupted epoch used 54"):
         list(source.pieces(None, 1, ROWS + 1))
 
 
@@ -269,7 +269,7 @@ def test_streams_that_are_refused_on_the_way(network, data, second, words):
 def test_a_stream_that_ends_after_one_epoch(network, data):
     X, y, _ = data
     once = iter([(X, y)])
-    with pytest.raises(ValueError, match="gave no rows"):
+    with pytest.raises(ValueError, match="returned no rows"):
         network.fit(lambda: once, epochs=2)
 
 

@@ -195,8 +195,8 @@ def test_promises_that_the_file_does_not_keep_take_no_memory(write):
     [
         (np.ones((3, 2)), np.ones(4), "4 labels for 3 examples"),
         (np.ones(3), np.ones((3, 2)), "wrong order"),
-        (np.ones((0, 2)), np.ones(0), "there are none"),
-        (np.ones((2, 0)), np.ones(2), "there are none"),
+        (np.ones((0, 2)), np.ones(0), "expected at least one"),
+        (np.ones((2, 0)), np.ones(2), "expected at least one"),
         (np.ones((2, 2), complex), np.ones(2), "examples of complex128"),
         (np.array([["a"]]), np.ones(1), "examples of <U1"),
         (np.ones((2, 2)), np.ones(2, complex), "labels of complex128"),

@@ -165,7 +165,7 @@ def test_a_network_that_is_always_wrong(problem):
     network, X, _ = problem
     y = network.predict_proba(X).argmin(axis=1)
     calls = {"calibrate": lambda: network.calibrate(X, y)}
-    refused(network, calls, ValueError, "X_val", "y_val", "tell nothing")
+    refused(network, calls, ValueError, "X_val", "y_val", "do not depend on y")
     assert network.temperature == 1.0
 
 

@@ -124,25 +124,25 @@ def test_a_reading_in_the_middle_of_a_writing(name, data, tmp_path):
 def test_a_reading_that_a_writing_disturbed_is_done_again():
     original, seen = new_network()._model, []
 
-    def compute(model):
+    def compute(model, _):
         seen.append(model)
         if len(seen) == 1:
             original.guard.write(original.arena.fill, 0.25)
         return model.arena.tobytes()
 
-    assert original.read(compute) == original.arena.tobytes()
+    assert original.read(compute, None) == original.arena.tobytes()
     assert len(seen) == 2 and seen[0] is original and seen[1] is not original
 
-    def fails(model):
+    def fails(model, _):
         seen.append(model)
         if len(seen) == 3:
             original.guard.write(original.arena.fill, 0.5)
             raise ValueError("what half-written parameters led to")
         return "fine"
 
-    assert original.read(fails) == "fine"
+    assert original.read(fails, None) == "fine"
     with pytest.raises(ZeroDivisionError):  # of its own, when nobody disturbed it
-        original.read(lambda model: 1 / 0)
+        original.read(lambda model, _: 1 / 0, None)
 
 
 def test_parameters_as_a_whole_during_lbfgs(data, tried):

@@ -1,1 +1,1 @@
-"""The race of `sigmax bench` and of the whole bench: workloads, contenders, processes, rounds."""
+"""The benchmark of `sigmax bench` and bench/: workloads, contenders, processes, rounds."""

@@ -1,4 +1,4 @@
-"""What the bench asks of a contender, and the two that need no other package: sigmax and NumPy."""
+"""The interface of a contender, and the two without other packages: sigmax and NumPy."""
 
 from __future__ import annotations
 
@@ -36,10 +36,10 @@ def split(flat: Float, sizes: Sequence[int]) -> tuple[list[Float], list[Float]]:
 
 
 class Contender(ABC):
-    """A library that trains the network, or answers with it, in its own best way.
+    """A library that trains the network, or predicts with it, in its own fastest way.
 
     Plain SGD on the mean cross-entropy, over batches of consecutive rows of an array that stays in
-    memory. The cost itself is not asked for: a contender that can leave it out may.
+    memory. The cost itself is not needed: a contender may leave it out.
 
     Parameters
     ----------
@@ -62,7 +62,7 @@ class Contender(ABC):
 
     @classmethod
     def missing(cls) -> list[str]:
-        """Return what is not installed; an empty list means that the contender can race."""
+        """Return the modules that are not installed; if empty, the contender can run."""
         return [package for package in cls.packages if importlib.util.find_spec(package) is None]
 
     @classmethod

@@ -1,4 +1,4 @@
-"""The race: all contenders agree on the result, then give samples in turn, round after round."""
+"""The benchmark: contenders must agree on the result, then are timed in turn, round by round."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ PARAMETER_TOLERANCE = 1e-3
 ROUNDING = 32 * float(np.finfo(np.float32).eps)
 PROBABILITY_TOLERANCE = 2e-5
 
-# Agreement is asked for after few steps: rounding adds up, and training is chaotic (after 20,000
+# Results are compared after few steps: rounding adds up, and training is chaotic (after 20,000
 # online steps float32 is far from float64).
 AGREEMENT_STEPS = 2000
 AGREEMENT_FLOPS = 6e9
 
 
 def reference_result(workload: Workload, mnist: str | None = None) -> Float:
-    """Return what every contender must arrive at, computed in float64 by NumPy in this process."""
-    judge = Runner(NumPyFloat64())
-    judge.setup(workload, mnist)
-    return judge.result()
+    """Return the result that every contender must reach, from NumPy in float64 in this process."""
+    reference = Runner(NumPyFloat64())
+    reference.setup(workload, mnist)
+    return reference.result()
 
 
 def check_agreement(name: str, workload: Workload, result: Float, reference: Float) -> None:
@@ -98,7 +98,7 @@ class Result:
 
 
 def _short(workload: Workload) -> Workload:
-    """Return the workload with no more steps than agreement is asked for after."""
+    """Return the workload with at most the number of steps after which results are compared."""
     most = min(AGREEMENT_STEPS, max(4, int(AGREEMENT_FLOPS / workload.flops)))
     return workload if workload.steps <= most else workload.replace(steps=most)
 
@@ -112,7 +112,7 @@ def race(
     until: float = float("inf"),
     mnist: str | None = None,
 ) -> Result:
-    """Let contenders that are able to run the workload agree on its result, then time them in turn.
+    """Check that the contenders agree on a workload's result, then time them in turn.
 
     Parameters
     ----------
@@ -153,7 +153,7 @@ def race(
         if number and time.monotonic() > until:
             break
         outcome.peaks.append(racing[0].call("peak"))
-        first = number % len(racing)  # nobody runs always behind the same one
+        first = number % len(racing)  # the order rotates, so that none always follows the same one
         for worker in racing[first:] + racing[:first]:
             outcome.samples[worker.name].append(worker.call("sample", epochs[worker.name]))
     return outcome

@@ -40,7 +40,7 @@ def microseconds(seconds: float) -> str:
 
 
 def processor() -> str:
-    """Return the processor's name as the system tells it."""
+    """Return the processor's name as the system reports it."""
     with contextlib.suppress(OSError), open("/proc/cpuinfo", encoding="utf-8") as lines:
         for line in lines:
             if line.startswith("model name"):
@@ -49,7 +49,7 @@ def processor() -> str:
 
 
 def machine() -> dict[str, str]:
-    """Return what a figure depends on: machine, instruction set, compiler and versions."""
+    """Return machine, instruction set, compiler and versions, on which a figure depends."""
     return {
         "processor": processor(),
         "cores": str(os.cpu_count()),

@@ -1,4 +1,4 @@
-"""Contenders of the bench in processes of their own: one side asks, the other runs.
+"""Contenders in processes of their own: the parent sends requests, the child runs them.
 
 A process of its own lets each library start with the thread counts and the affinity it is to run
 with, and keeps thread pools from clashing. The process stays alive, and runs one request at a time
@@ -27,11 +27,11 @@ from sigmax._bench.contenders import Contender, Float
 from sigmax._bench.workloads import Workload, data, initial_parameters
 from sigmax._sigmax import ffi, lib
 
-ANSWER_SECONDS = 600.0  # a contender that is silent for so long has hung
+ANSWER_SECONDS = 600.0  # a contender that does not answer within this time has hung
 PEAK_SECONDS = 0.02
 
-# What a sample is measured in. Processor time leaves out what other programs take of the core, and
-# so is for one thread on a machine that is not quiet.
+# The clock of a sample. Processor time excludes what other programs use of the core; it is meant
+# for one thread on a busy machine.
 CLOCKS = {"wall": time.perf_counter, "cpu": time.process_time}
 CLOCK_HELP = "cpu: processor time, for one core on a busy machine (default: wall)"
 
@@ -92,7 +92,7 @@ def peak(dtype: str, threads: int, clock: str = "wall") -> float:
 
 
 class Runner:
-    """What the process of one contender answers to."""
+    """The requests that the process of one contender answers."""
 
     def __init__(self, contender: Contender, clock: str = "wall") -> None:
         self._contender, self._clock = contender, clock
@@ -161,9 +161,7 @@ class Runner:
 
 def _serve(connection: Connection, where: str, threads: int, clock: str) -> None:
     """Answer requests ``(method, arguments)`` until None or the end of the pipe."""
-    signal.signal(
-        signal.SIGINT, signal.SIG_IGN
-    )  # Ctrl-C is the parent's business; it closes the pipe
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent handles Ctrl-C; it closes the pipe
     runner = Runner(contender_class(where)(threads), clock)
     with contextlib.suppress(EOFError):
         while (request := connection.recv()) is not None:
@@ -175,7 +173,7 @@ def _serve(connection: Connection, where: str, threads: int, clock: str) -> None
             connection.send(answer)
 
 
-# ---- in the process that holds the race ---------------------------------------------------------
+# ---- in the parent process ---------------------------------------------------------
 
 
 def cpus_for(threads: int) -> list[int] | None:
@@ -194,7 +192,7 @@ def cpus_for(threads: int) -> list[int] | None:
 
 @contextlib.contextmanager
 def _inherited(threads: int, extra: dict[str, str]) -> Iterator[None]:
-    """Set what a process started inside the block inherits, and take it back after it."""
+    """Set what a process started inside the block inherits, and restore it afterwards."""
     environment = dict.fromkeys(_THREAD_VARIABLES, str(threads)) | extra
     before = {name: os.environ.get(name) for name in environment}
     cpus = cpus_for(threads)

@@ -1,4 +1,4 @@
-"""The one door from Python values to C: every array and integer that C sees was checked here.
+"""The only way from Python values to C: every array and integer that C sees is checked here.
 
 An array that already has the network's dtype (integer labels: int64), in C order and aligned, is
 used as it is. Anything else that NumPy can view as real numbers is converted once.
@@ -34,7 +34,7 @@ _BLOCK = 1 << 16  # entries that a check looks at in one go, to bound its tempor
 
 
 def is_sparse(value: object) -> bool:
-    """Tell whether value is one of SciPy's sparse arrays or matrices, without importing SciPy."""
+    """Return whether value is a sparse array or matrix of SciPy, without importing SciPy."""
     return hasattr(value, "tocsr") and hasattr(value, "nnz")
 
 
@@ -69,7 +69,7 @@ def _of_frame(frame: Any) -> Array:
 
 
 def as_real(given: Array, dtype: np.dtype[Any], name: str) -> tuple[Array, CData]:
-    """Convert to dtype and C order where needed, and refuse infinity and NaN."""
+    """Convert to dtype and C order where needed; raise ValueError for infinity and NaN."""
     array = convert(given, dtype)
     data = pointer(array)
     require_finite(given, array, data, name)
@@ -78,7 +78,7 @@ def as_real(given: Array, dtype: np.dtype[Any], name: str) -> tuple[Array, CData
 
 def convert(given: Array, dtype: np.dtype[Any]) -> Array:
     """Return given itself, or a copy of it in dtype, C order and alignment."""
-    with np.errstate(over="ignore", invalid="ignore"):  # what overflows is refused, with its place
+    with np.errstate(over="ignore", invalid="ignore"):  # an overflow raises later
         array = np.asarray(given, dtype=dtype, order="C")
     return array if array.flags.aligned else array.copy()
 
@@ -90,9 +90,9 @@ def require_finite(
     name: str,
     number: Callable[[int], int] | None = None,
 ) -> None:
-    """Refuse infinity and NaN in array; the error shows the value as it was given.
+    """Raise ValueError for infinity and NaN in array; the error shows the value as given.
 
-    number says which row of the caller's array a row of this one is; None: the same.
+    number maps a row of this array to the row of the caller's array; None: the same.
     """
     position = lib.sigmax_first_non_finite(array.itemsize, data, array.size)
     if position == array.size:
@@ -103,7 +103,7 @@ def require_finite(
 
 
 def not_finite(name: str, place: tuple[Any, ...], value: Any, dtype: np.dtype[Any]) -> ValueError:
-    """Return the error for a value that is no finite number in dtype; place: row, column."""
+    """Return the error for a value that is not finite in dtype; place is (row, column)."""
     problem = f"too large for {dtype}" if np.isfinite(value) else "expected a finite number"
     return ValueError(f"{place_of(name, place)}: {value}; {problem}")
 
@@ -111,7 +111,7 @@ def not_finite(name: str, place: tuple[Any, ...], value: Any, dtype: np.dtype[An
 def direct(X: object, dtype: np.dtype[Any], width: int) -> CData | None:
     """Return the pointer to an X that C can take as it is, once its values are known to be finite.
 
-    None for any other: it has to be opened, see `_rows.open_rows`.
+    None for any other X, which must be opened: see `sigmax._data.rows.open_rows`.
     """
     if (
         type(X) is np.ndarray
@@ -125,7 +125,7 @@ def direct(X: object, dtype: np.dtype[Any], width: int) -> CData | None:
 
 
 def require_shape(shape: tuple[int, ...], width: int, name: str) -> None:
-    """Refuse the shape of an X that is not (rows, width)."""
+    """Raise ValueError unless the shape is (rows, width)."""
     if len(shape) != 2 or shape[1] != width:
         raise ValueError(_wrong_shape(shape, width, name))
 

@@ -20,9 +20,9 @@ def built_instruction_sets() -> dict[str, bool]:
 
 
 def instruction_sets() -> tuple[str, ...]:
-    """Return the instruction sets that can be used here, from least to most capable.
+    """Return the instruction sets available here, from least to most capable.
 
-    A network takes the last one, unless the environment variable `SIGMAX_ISA` names another when
+    A network uses the last one, unless the environment variable `SIGMAX_ISA` names another when
     the network is made. Sets that the variable `SIGMAX_WITHOUT` names (``v4``, or ``v4,v3``) are
     left out, as if the machine did not have them; names that this build does not have mean
     nothing. The first one is on every machine, and cannot be left out. Both variables are read
@@ -74,15 +74,15 @@ def version() -> str:
 
 
 def warn_if_stale(package: str | os.PathLike[str] = _PACKAGE) -> None:
-    """Warn when the sources beside the package have another hash than the one compiled in.
+    """Warn when the hash of the sources beside the package differs from the one compiled in.
 
-    An installed package has no sources beside it, and is not checked. A checkout has them in
-    csrc/, and csrc/source_hash.py says what counts; reading them takes about a millisecond.
+    An installed package has no sources beside it and is not checked. A checkout has them in
+    csrc/; csrc/source_hash.py lists the files, and reading them takes about a millisecond.
 
     Warns
     -----
     RuntimeWarning
-        Saying how to build the module again.
+        With the command that builds the module again.
     """
     python, _ = os.path.split(os.fspath(package))
     checkout, name = os.path.split(python)

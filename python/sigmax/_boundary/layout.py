@@ -1,4 +1,4 @@
-"""How a network's parameters lie in memory: one arena, and views of each layer's part of it."""
+"""The layout of a network's parameters in memory: one arena, and a view for each layer."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ class Layout:
         """Return an uninitialised array for all parameters, aligned, or raise MemoryError."""
         n_bytes = self.n_parameters * self.dtype.itemsize
         memory = physical_memory()
-        # some systems grant any amount, and kill the process that uses it
+        # some systems grant any amount, then kill the process that uses it
         if memory is not None and n_bytes > memory:
             raise MemoryError(f"the parameters need {n_bytes:,} bytes; this machine has {memory:,}")
         raw = np.empty(n_bytes + _ALIGNMENT, np.uint8)
@@ -92,7 +92,7 @@ class Layout:
         return tuple(views)
 
     def require_finite(self, arena: Array, what: str) -> None:
-        """Refuse parameters that are infinite or NaN, naming the first; what needs them finite."""
+        """Raise ValueError for an infinite or NaN parameter; what says who needs it finite."""
         position = lib.sigmax_first_non_finite(self.dtype.itemsize, pointer(arena), arena.size)
         if position == arena.size:
             return
@@ -130,7 +130,7 @@ def _as_dtype(dtype: object) -> np.dtype[Any]:
 
 
 def physical_memory() -> int | None:
-    """Return the bytes of memory that the machine has, None where the system does not tell."""
+    """Return the machine's memory in bytes, or None where the system does not report it."""
     try:
         return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     except (AttributeError, ValueError, OSError):  # not on this system

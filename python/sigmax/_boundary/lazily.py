@@ -1,7 +1,7 @@
 """Imports at the first use, which a fork waits for.
 
-A child that a fork makes while another thread imports has that import's lock, and no thread that
-would ever release it: the same import waits there for ever.
+A child process forked while another thread imports inherits that import's lock, but no thread that
+would release it: the same import would wait for ever.
 """
 
 import os

@@ -13,7 +13,7 @@ from sigmax.errors import OptionTypeError, OptionValueError
 
 
 def as_integer(value: object, name: str, minimum: int = 0, maximum: int | None = None) -> int:
-    """Return value as an int within minimum ... maximum; NumPy integers are fine, bools are not."""
+    """Return value as an int within minimum ... maximum; NumPy integers are accepted, bools not."""
     if isinstance(value, bool | np.bool_):
         raise OptionTypeError(name, value, "an integer, not a bool")
     try:
@@ -42,7 +42,7 @@ def positive_int32(value: object, name: str) -> int:
 
 
 def number(value: object, name: str, limits: str) -> float:
-    """Return value as a finite float; limits is what the error says was expected."""
+    """Return value as a finite float; limits is the range that the error names."""
     if isinstance(value, bool) or not isinstance(value, int | float | np.integer | np.floating):
         raise OptionTypeError(name, value, f"a number {limits}")
     try:
@@ -94,7 +94,7 @@ def truth(value: object, name: str) -> bool:
 
 
 def choice(value: object, name: str, choices: Sequence[str], more: str = "") -> str:
-    """Return value when it is one of choices; more is what else the error says was expected."""
+    """Return value if it is one of choices; more names other accepted values in the error."""
     expected = f"one of {', '.join(map(repr, choices))}{more}"
     if not isinstance(value, str):
         raise OptionTypeError(name, value, expected)

@@ -6,11 +6,11 @@ from sigmax._boundary.build import why_none_was_chosen
 from sigmax._sigmax import ffi, lib
 from sigmax.errors import InstructionSetError
 
-_OK = lib.SIGMAX_OK  # looked up once, since every call comes through here
+_OK = lib.SIGMAX_OK  # looked up once: every call passes here
 
 
 def check(status: int) -> None:
-    """Raise the exception that a C status stands for; return on SIGMAX_OK.
+    """Raise the exception for a C status; return on SIGMAX_OK.
 
     Not for SIGMAX_DIVERGED, which training raises itself because it knows the epoch.
     """

@@ -13,7 +13,7 @@ from sigmax._sigmax import lib
 
 _INT_MAX = 2**31 - 1
 
-# what set_num_threads was last given; None: C goes by the environment, affinity and quotas
+# the last argument of set_num_threads; None: environment, affinity and quotas decide
 _chosen_threads: int | None = None
 
 
@@ -27,12 +27,12 @@ def get_num_threads() -> int:
 
 
 def set_num_threads(n: int | None) -> None:
-    """Set how many threads the calls that follow may use; None goes back to the default.
+    """Set how many threads later calls may use; None restores the default.
 
     Parameters
     ----------
     n : int or None
-        At least 1, and taken as given, even beyond the number of cores.
+        At least 1; used as given, even beyond the number of cores.
 
     Raises
     ------
@@ -51,9 +51,9 @@ def set_num_threads(n: int | None) -> None:
 
 @contextmanager
 def num_threads(n: int | None) -> Iterator[None]:
-    """Use n threads within a `with` block, and what was set before after it.
+    """Use n threads within a `with` block, then restore the setting before it.
 
-    The setting is the process's: other threads see it too.
+    The setting belongs to the process: other threads see it too.
 
     Examples
     --------
@@ -78,5 +78,5 @@ def thread_reason() -> str:
         if re.match(rf"\s*\+?\d*[1-9]\d*\s*{end}", text, re.ASCII):
             reason = f"{name}={text}"
         elif text:
-            reason += f"; {name}={text} is ignored, an integer >= 1 is expected"
+            reason += f"; {name}={text} is ignored; expected an integer >= 1"
     return reason

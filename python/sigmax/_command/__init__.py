@@ -1,1 +1,1 @@
-"""What stands behind the `sigmax` command: its options, its subcommands, what they print."""
+"""Behind the `sigmax` command: its options, its subcommands and their output."""

@@ -1,7 +1,7 @@
-"""What the `sigmax` command accepts: its subcommands, their options, and the help on them.
+"""The arguments of the `sigmax` command: subcommands, options and help.
 
-The options of training are those of `FitOptions`, with its help, choices and defaults. One that was
-not given is absent from the result: a resumed training has to know which were.
+The options of training are those of `FitOptions`, with its help, choices and defaults. An option
+that was not given is absent from the result, because a resumed training must know which were.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class Parser(argparse.ArgumentParser):
         unknown = re.match(r"unrecognized arguments: --([\w-]+)", message)
         if unknown and (meant := _meant(unknown[1].replace("-", "_"))):
             message += f"; did you mean {meant}?"
-        self.exit(2, f"sigmax: error: {message} ({self.prog} --help tells more)\n")
+        self.exit(2, f"sigmax: error: {message} ({self.prog} --help shows the usage)\n")
 
 
 def _meant(unknown: str) -> str | None:
@@ -66,7 +66,7 @@ def parser() -> Parser:
     parser = Parser(
         prog="sigmax",
         description="Sigmoid layers, a softmax output, and the four equations of backpropagation.",
-        epilog="sigmax COMMAND --help tells more. Start with: sigmax demo",
+        epilog="See also sigmax COMMAND --help. Start with: sigmax demo",
     )
     parser.add_argument("--version", action=_Version)
     subparsers = parser.add_subparsers(required=True, metavar="COMMAND", dest="command")
@@ -74,11 +74,13 @@ def parser() -> Parser:
     _add_train(subparsers)
     _add_predict(subparsers)
     _add_evaluate(subparsers)
-    info = subparsers.add_parser("info", help="what a model file holds", allow_abbrev=False)
+    info = subparsers.add_parser(
+        "info", help="show the contents of a model file", allow_abbrev=False
+    )
     info.add_argument("model", metavar="MODEL", help="a file that train wrote")
     info.set_defaults(run=subcommands.info)
-    # main() hands `bench` on before this parser sees it; here it is a line of the help.
-    subparsers.add_parser("bench", help="a race against NumPy on this machine", add_help=False)
+    # main() passes `bench` on before this parser runs; here it is only a line of the help.
+    subparsers.add_parser("bench", help="a benchmark against NumPy on this machine", add_help=False)
     return parser
 
 
@@ -138,7 +140,7 @@ def _add_train(subparsers: _Subparsers) -> None:
     train.add_argument(
         "--resume",
         metavar="FILE",
-        help="go on from this checkpoint, on the same data, with the options that are in it",
+        help="resume from this checkpoint, on the same data, with its options",
     )
     train.add_argument("--quiet", action="store_true", help="print nothing but errors and warnings")
     _add_network_options(train)
@@ -157,7 +159,7 @@ def _add_train(subparsers: _Subparsers) -> None:
 
 
 def _add_network_options(parser: argparse.ArgumentParser) -> None:
-    """Offer what makes a network; None stands for the default, which a resumed run does not use."""
+    """Add the options of the network; None means the default, which a resumed run ignores."""
     group = parser.add_argument_group("the network")
     default = NETWORK_DEFAULTS
     group.add_argument(
@@ -232,7 +234,7 @@ def _add_evaluate(subparsers: _Subparsers) -> None:
 
 
 def _add_fit_option(parser: _Options, option: dataclasses.Field[object]) -> None:
-    """Offer an option of fit under its own name, with its choices, help and default."""
+    """Add an option of fit under its own name, with its choices, help and default."""
     kind, choices = option.metadata["type"], option.metadata["choices"]
     text = re.sub("`(\\w+)`", lambda name: flag(name[1]), option.metadata["help"])
     text = text.replace("%", "%%")
@@ -274,7 +276,7 @@ def _add_csv_options(
         metavar="COLUMN",
         action="append",
         default=[],
-        help="a column that is no feature, such as a number of the row: name, or position from 0; "
+        help="a column that is not a feature, such as a row number: name, or position from 0; "
         "may be given more than once",
     )
     group.add_argument(

@@ -1,6 +1,6 @@
-"""The short race, ``sigmax bench``: the C library against NumPy, in under 20 seconds.
+"""The short benchmark, ``sigmax bench``: C against NumPy, in under 20 seconds.
 
-The repository's ``bench/run.py`` is the whole race, against every peer; it is made of the same
+The repository's ``bench/run.py`` is the whole benchmark, against every peer; it uses the same
 parts: the workloads (``_bench.workloads``), the contenders (``_bench.contenders``), their processes
 (``_bench.workers``), the agreement and the rounds (``_bench.race``).
 """
@@ -19,7 +19,7 @@ from sigmax._bench.workloads import INFERENCE, TRAINING, named
 from sigmax._command.arguments import Parser
 
 ROUNDS = 15
-SECONDS = 12.0  # of rounds; starting, data and agreement come on top
+SECONDS = 12.0  # of rounds; starting, data and the comparison of results take additional time
 
 CONTENDERS = {
     "sigmax": "sigmax._bench.contenders:Sigmax",
@@ -74,7 +74,7 @@ def _parser() -> Parser:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run ``sigmax bench``, print its table and return the exit status.
 
-    The status is 1 when the two do not arrive at the same parameters, or one of them fails.
+    The status is 1 when the two reach different parameters, or one of them fails.
 
     Parameters
     ----------

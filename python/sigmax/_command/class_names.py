@@ -14,7 +14,7 @@ _WHOLE_NUMBER = re.compile(r"([+-]?[0-9]+)(?:\.0*)?")
 
 
 def learn_classes(labels: NDArray[Any]) -> tuple[NDArray[np.int64], tuple[str, ...] | None]:
-    """Give the distinct labels numbers from 0: return y (n,), and their names.
+    """Assign numbers from 0 to the distinct labels; return y (n,) and their names.
 
     Whole numbers are sorted as numbers, and named so, "1" for "01"; all else is text. The names are
     None when the labels are 0, 1, ..., K-1 as they stand.
@@ -22,7 +22,7 @@ def learn_classes(labels: NDArray[Any]) -> tuple[NDArray[np.int64], tuple[str, .
     Raises
     ------
     ValueError
-        There is one class only, or the labels are numbers with a fraction, which are no classes.
+        There is only one class, or the labels are fractional numbers, which are no classes.
 
     Examples
     --------
@@ -57,7 +57,7 @@ def learn_classes(labels: NDArray[Any]) -> tuple[NDArray[np.int64], tuple[str, .
 
 
 def number_labels(labels: NDArray[Any], classes: tuple[str, ...]) -> NDArray[np.int64]:
-    """Turn labels (n,) into a model's class numbers; the inverse of naming its predictions.
+    """Return a model's class numbers for labels (n,), the inverse of naming predictions.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""`sigmax demo`: a network learns to read handwritten digits while you watch."""
+"""`sigmax demo`: trains a network on handwritten digits and prints its progress."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ _MISTAKES_SHOWN = 3
 
 
 def run(*, seed: int = SEED, epochs: int = EPOCHS, plot: str | None = None) -> None:
-    """Train on three quarters of the embedded digits and show on the rest what was learnt.
+    """Train on three quarters of the embedded digits and show the result on the rest.
 
     Parameters
     ----------
@@ -55,7 +55,7 @@ def run(*, seed: int = SEED, epochs: int = EPOCHS, plot: str | None = None) -> N
     Raises
     ------
     ImportError
-        matplotlib is wanted and missing; found out before the training.
+        matplotlib is needed and missing; raised before the training.
     ValueError
         An argument is out of its range, or matplotlib cannot write such a file.
 
@@ -109,7 +109,7 @@ def run(*, seed: int = SEED, epochs: int = EPOCHS, plot: str | None = None) -> N
         write_plot(history, plot)
         print(f"\nlearning curves: {plot}")
     print("\nNext: sigmax train DATA.csv -o MODEL.npz learns from a table of your own;")
-    print("      sigmax train --help says what else it reads, import sigmax is the library.")
+    print("      sigmax train --help lists what it reads; import sigmax is the library.")
 
 
 def _print_epoch(network: Network, epoch: int, history: History) -> None:
@@ -146,7 +146,7 @@ def _pictures(
 
 
 def check_plot(path: str) -> None:
-    """Find out before the training whether `write_plot` will work.
+    """Check before the training that `write_plot` can work.
 
     Raises
     ------

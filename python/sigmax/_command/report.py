@@ -19,7 +19,7 @@ _CONFUSIONS_SHOWN = 10
 
 @dataclass(frozen=True)
 class Terminal:
-    """What a stream can show.
+    """The abilities of a stream.
 
     Attributes
     ----------
@@ -37,7 +37,7 @@ class Terminal:
 
     @classmethod
     def of(cls, stream: TextIO) -> Terminal:
-        """Look at a stream and at the environment.
+        """Return the abilities of a stream, from it and the environment.
 
         Examples
         --------

@@ -20,7 +20,7 @@ from sigmax.errors import FileFormatError
 
 
 class UserError(Exception):
-    """A mistake in what the user asked for; its text is one line."""
+    """A mistake in the user's request; the message is one line."""
 
 
 def read(
@@ -79,7 +79,7 @@ def read_for(
 
 
 def learn_targets(labels: NDArray[Any], source: str) -> tuple[NDArray[Any], tuple[str, ...] | None]:
-    """Return what fit takes, and the names of the classes where they have any.
+    """Return targets for fit, and the names of the classes, if any.
 
     Examples
     --------
@@ -95,7 +95,7 @@ def learn_targets(labels: NDArray[Any], source: str) -> tuple[NDArray[Any], tupl
 
 
 def targets(labels: NDArray[Any], names: Sequence[str], source: str) -> NDArray[Any]:
-    """Return what the network takes for labels of a file, by the classes it has learnt.
+    """Return targets for the labels of a file, by the classes of the model.
 
     Examples
     --------
@@ -122,7 +122,7 @@ def classes(y: NDArray[Any]) -> NDArray[np.int64]:
 
 
 def class_names(names: tuple[str, ...] | None, n_classes: int) -> tuple[str, ...]:
-    """Return the names of the classes, their numbers where they have none.
+    """Return the names of the classes, or their numbers as text.
 
     Examples
     --------
@@ -133,7 +133,7 @@ def class_names(names: tuple[str, ...] | None, n_classes: int) -> tuple[str, ...
 
 
 def check_output(path: str, *inputs: str | None) -> None:
-    """Refuse before the work what could not be written, or would overwrite what is read.
+    """Raise UserError, before the work, for a path that is unwritable or also read.
 
     Examples
     --------
@@ -156,7 +156,7 @@ def check_output(path: str, *inputs: str | None) -> None:
 
 @contextlib.contextmanager
 def output(path: str | None, stdout: TextIO) -> Iterator[TextIO]:
-    r"""Open stdout, or a file that takes its name only when it is whole.
+    r"""Open stdout, or a file that is renamed to its path when complete.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""What the subcommands of `sigmax` do, but for train; each takes the parsed arguments."""
+"""The subcommands of `sigmax` except train; each takes the parsed arguments."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def evaluate(arguments: argparse.Namespace) -> None:
 
 
 def info(arguments: argparse.Namespace) -> None:
-    """Run `sigmax info`: what a model file, or a checkpoint, holds."""
+    """Run `sigmax info`: print the contents of a model file or a checkpoint."""
     try:
         stored = files.load(arguments.model)
     except FileFormatError as error:
@@ -141,7 +141,7 @@ def _print_line(what: str, text: str) -> None:
 
 
 def _with_probabilities(probabilities: NDArray[Any], names: Sequence[str]) -> Iterator[list[str]]:
-    """Yield label and probabilities, with the digits that tell any two numbers apart."""
+    """Yield label and probabilities, with digits enough to distinguish any two numbers."""
     digits = 9 if probabilities.dtype.itemsize == 4 else 17
     chosen = probabilities.argmax(axis=1).tolist()
     for label, row in zip(chosen, probabilities.tolist(), strict=True):

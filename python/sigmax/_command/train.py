@@ -1,4 +1,4 @@
-"""`sigmax train`: from a data file to a model file, or on from a checkpoint."""
+"""`sigmax train`: from a data file, or a checkpoint, to a model file."""
 
 from __future__ import annotations
 
@@ -49,11 +49,11 @@ NETWORK_DEFAULTS: Mapping[str, Any] = {
 
 
 class Interrupted(KeyboardInterrupt):
-    """Ctrl-C during a training whose checkpoint is there; the text is the command that goes on."""
+    """Ctrl-C during a training with a checkpoint; the message is the command that resumes it."""
 
 
 class _Data(NamedTuple):
-    """What a file gives: X, what fit takes as y, and weights of the rows if any."""
+    """The contents of a file: X, y for fit, and weights of the rows if any."""
 
     X: NDArray[Any]
     y: NDArray[Any]
@@ -110,9 +110,9 @@ class _Result(NamedTuple):
 def train(arguments: argparse.Namespace) -> None:
     """Run `sigmax train`: read, fit, save, report.
 
-    Training with `--divide c` sees x/c. Afterwards c goes into the first layer, since
-    W (x/c) + b = (W/c) x + b: the model takes the data as they are in the file, and no later use
-    has to know c. The figures printed are those of that final network on undivided data.
+    Training with `--divide c` uses x/c. Afterwards the first layer absorbs c, since
+    W (x/c) + b = (W/c) x + b: the model takes the data as they are in the file, and later uses do
+    not need c. The printed figures are those of the final network on undivided data.
     """
     plan = _plan(arguments)
     checkpoint = plan.given.get("checkpoint", arguments.resume)
@@ -150,9 +150,9 @@ def _plan(arguments: argparse.Namespace) -> _Plan:
     )
     plan.say(f"network {_shape(network)}: {network.n_parameters} parameters, {network.dtype}")
     if resumed is not None and resumed.state.finished:
-        plan.say(f"{resumed.path}: this training is over already")
+        plan.say(f"{resumed.path}: this training is already complete")
     elif resumed is not None:
-        plan.say(f"going on from {resumed.path}, in epoch {resumed.state.epoch + 1}")
+        plan.say(f"resuming {resumed.path} in epoch {resumed.state.epoch + 1}")
     return plan
 
 
@@ -212,7 +212,7 @@ def _report(plan: _Plan, result: _Result, history: History, seconds: float) -> N
 
 @contextlib.contextmanager
 def _going_on(arguments: argparse.Namespace, checkpoint: str | None) -> Iterator[None]:
-    """Let Ctrl-C say how to go on, where there is a checkpoint of this training."""
+    """On Ctrl-C, raise Interrupted with the command to resume, if there is a checkpoint."""
     before = _changed_at(checkpoint)
     try:
         yield
@@ -224,7 +224,7 @@ def _going_on(arguments: argparse.Namespace, checkpoint: str | None) -> Iterator
 
 
 def _command_that_goes_on(command_line: Sequence[str], checkpoint: str) -> str:
-    """Return the command that goes on from a checkpoint: the same one, but for where it begins."""
+    """Return the command that resumes from a checkpoint: the same one with --resume."""
     kept, skip = [], False
     for word in command_line:
         if skip:
@@ -247,7 +247,7 @@ def _changed_at(path: str | None) -> int | None:
 
 
 def _check_arguments(arguments: argparse.Namespace, given: Mapping[str, Any]) -> None:
-    """Refuse what makes no sense together, and what could not be written in the end."""
+    """Raise UserError for contradicting arguments, and for paths that cannot be written."""
     if arguments.resume is None:  # class_weight takes the names of the classes
         chosen({k: v for k, v in given.items() if k != "class_weight"}, "train", OPTION_NAMES)
     elif arguments.init is not None:
@@ -261,9 +261,9 @@ def _check_arguments(arguments: argparse.Namespace, given: Mapping[str, Any]) ->
         if os.path.realpath(checkpoint) == os.path.realpath(arguments.output):
             raise UserError(f"{checkpoint}: model and checkpoint cannot be the same file")
     if arguments.validation_labels and not arguments.validation:
-        raise UserError("--validation-labels without --validation: which data do they belong to?")
+        raise UserError("--validation-labels needs --validation, the data that they belong to")
     if arguments.validation and given.get("validation_fraction"):
-        raise UserError("--validation with --validation-fraction: one of them is expected")
+        raise UserError("--validation with --validation-fraction: expected only one of them")
     held_out = arguments.validation or given.get("validation_fraction") or arguments.resume
     for flag, name in (("--calibrate", "calibrate"), ("--early-stopping", "early_stopping")):
         if not held_out and (getattr(arguments, name, None) or given.get(name)):
@@ -384,7 +384,7 @@ def _quotient(X: NDArray[Any], dtype: np.dtype[Any], divisor: float | None) -> N
 
 
 def _put_into_first_layer(network: Network, divisor: float) -> None:
-    """Make W/c of W, so that the network takes x where it took x/c."""
+    """Replace W by W/c, so that the network takes x instead of x/c."""
     with np.errstate(over="ignore"):
         network.weights[0][...] /= divisor
     if not np.isfinite(network.weights[0]).all():
@@ -399,7 +399,7 @@ def _measured(network: Network, examples: Examples) -> tuple[float, str]:
 
 
 def _warn_if_useless(cost: float, y: NDArray[Any], n_classes: int) -> None:
-    """Warn of a model that is worse than one which ignores its input."""
+    """Warn about a model that is worse than one that ignores its input."""
     counts = y.sum(axis=0) if y.ndim == 2 else np.bincount(y, minlength=n_classes)
     shares = counts[counts > 0] / counts.sum()
     guessing = float(-(shares * np.log(shares)).sum())

@@ -7,7 +7,7 @@ from sigmax.errors import NO_VALUE, Mention, Words
 
 
 def flag(name: str) -> str:
-    """Return how an option of training is given here.
+    """Return the flag for an option of training.
 
     Examples
     --------

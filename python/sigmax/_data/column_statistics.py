@@ -16,8 +16,8 @@ class ColumnStatistics:
     """Statistics of the rows added so far, each counted by its weight, in float64.
 
     Blocks are merged as Chan, Golub and LeVeque do (1983, Algorithms for computing the sample
-    variance), with standard deviations in the place of variances: no square of a large or a tiny
-    number is ever formed.
+    variance), with standard deviations in place of variances, so that no large or tiny number is
+    squared.
 
     Attributes
     ----------
@@ -32,7 +32,7 @@ class ColumnStatistics:
         self._low, self._high = np.full(width, np.inf), np.full(width, -np.inf)
 
     def add(self, rows: Rows, weights: Array | None) -> None:
-        """Take in rows, (n, width), with weights (n,) >= 0; None counts each once.
+        """Add rows (n, width) with weights (n,) >= 0; None counts each row once.
 
         Raises
         ------
@@ -40,7 +40,7 @@ class ColumnStatistics:
             For an infinity, and for a NaN where none is allowed.
         """
         step = max(1, _ENTRIES // rows.width)
-        if isinstance(rows, SparseRows):  # what is done per column must not outweigh the entries
+        if isinstance(rows, SparseRows):  # the work per column must not outweigh the work per entry
             per_row = max(1, int(rows.csr.row_start[-1]) // max(1, len(rows)))
             step = max(1, max(_ENTRIES, 8 * rows.width) // per_row)
         for start in range(0, len(rows), step):
@@ -52,7 +52,7 @@ class ColumnStatistics:
                 self._add_dense(rows, part, weight)
 
     def require_numbers(self, name: str) -> None:
-        """Refuse a column without a number: it has no mean."""
+        """Raise ValueError for a column without a number, which has no mean."""
         empty = np.flatnonzero(self._weight == 0)
         if empty.size:
             raise ValueError(
@@ -99,7 +99,7 @@ class ColumnStatistics:
             used = np.where(weight > 0, weight, 1.0)
             mean = (X * count).sum(axis=0) / used
             X -= mean
-            X *= counted  # so that what does not count does not make the rest vanish beside it
+            X *= counted  # rows of weight 0 must not enlarge the scale
             spread = np.abs(X).max(axis=0)
             X /= np.where(spread > 0, spread, 1.0)
             X *= X
@@ -115,7 +115,7 @@ class ColumnStatistics:
         finite = np.isfinite(values)
         count = weights[row]
         missing: Array = np.zeros(width)  # their weight in each column
-        n_present: Array = np.zeros(width)  # how many entries that count, missing ones included
+        n_present: Array = np.zeros(width)  # entries with a weight above 0, missing ones included
         if not finite.all():
             wrong = np.flatnonzero(np.isinf(values) if self._missing_allowed else ~finite)
             if len(wrong):
@@ -129,13 +129,13 @@ class ColumnStatistics:
         low, high = np.full(width, np.inf), np.full(width, -np.inf)
         np.minimum.at(low, columns[count > 0], values[count > 0])
         np.maximum.at(high, columns[count > 0], values[count > 0])
-        zeros = n_present < np.count_nonzero(weights)  # columns with a 0 that is not written down
+        zeros = n_present < np.count_nonzero(weights)  # columns with implicit zeros
         low[zeros], high[zeros] = np.minimum(low[zeros], 0.0), np.maximum(high[zeros], 0.0)
         with np.errstate(over="ignore", invalid="ignore"):
             present = np.bincount(columns, count, width)
             weight = weights.sum() - missing
             absent = np.where(zeros, weight - present, 0.0)
-            weight = np.where(zeros, weight, present)  # without the rounding of the subtraction
+            weight = np.where(zeros, weight, present)  # no rounding by a subtraction
             used = np.where(weight > 0, weight, 1.0)
             mean = np.bincount(columns, count * values, width) / used
             spread = np.where(zeros, np.abs(mean), 0.0)
@@ -165,10 +165,10 @@ class ColumnStatistics:
 def fit_preparation(
     data: TrainingRows, *, standardize: bool, fill_missing: bool
 ) -> Preparation | None:
-    """Return the preparation that training data asks for; None where nothing is asked.
+    """Return the preparation fitted on training data, or None if the options want none.
 
-    With standardize, each column gets the mean 0 and the standard deviation 1 over the rows, each
-    counted as often as its weight says. A column that holds one value only becomes 0. Sparse data
+    With standardize, each column gets mean 0 and standard deviation 1 over the rows, counted by
+    their weights. A column that holds one value only becomes 0. Sparse data
     is scaled but not shifted, since its zeros must stay zeros. With fill_missing, a NaN becomes the
     mean of the rest of its column, zeros included. Blocks are merged by the formula of Chan, Golub
     and LeVeque (1983, Algorithms for computing the sample variance), in float64.
@@ -188,7 +188,7 @@ def fit_preparation(
         columns.add(part.rows, part.weights)
         sparse = sparse or isinstance(part.rows, SparseRows)
     if columns is None:
-        raise ValueError("X() gave no rows; expected an iterator of blocks (X, y)")
+        raise ValueError("X() returned no rows; expected an iterator of blocks (X, y)")
     columns.require_numbers("X")
     fill = columns.mean if fill_missing else None
     if not standardize:

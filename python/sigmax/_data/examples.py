@@ -28,7 +28,7 @@ class Examples:
     targets : ndarray of the network's dtype or None
         One of the two.
     weights : ndarray of float64 or None
-        How often each row counts.
+        How much each row counts.
     """
 
     __slots__ = ("_alive", "_struct", "labels", "rows", "targets", "weights")
@@ -50,7 +50,7 @@ class Examples:
 
     @property
     def fits_c(self) -> bool:
-        """Whether C can take all rows at once, without another copy: whether there is a struct."""
+        """Whether C can take all rows at once without a copy, and `struct` exists."""
         return self.rows.pointers() is not None
 
     @property
@@ -59,7 +59,7 @@ class Examples:
         if self._struct is None:
             found = self.rows.pointers()
             if found is None:
-                raise TypeError("these rows are given to C in blocks")
+                raise TypeError("these rows are passed to C in blocks")
             X, sparse, alive = found
             fields: dict[str, object] = {"X": X, "rows": len(self)}
             if self.labels is not None:
@@ -96,12 +96,12 @@ class Examples:
         return self._beside(DenseRows(self.rows.block(index), self.rows.name), index)
 
     def blocks(self, n_rows: int) -> Iterator[Examples]:
-        """Give the rows in order and dense, n_rows at a time, without copies where none is due."""
+        """Yield the rows in order and dense, n_rows at a time, without copies where possible."""
         for start in range(0, len(self), n_rows):
             yield self.block(slice(start, min(start + n_rows, len(self))))
 
     def _beside(self, rows: Rows, index: Index) -> Examples:
-        """Return rows, which are those of index, with what belongs to them."""
+        """Return rows, selected by index, with their targets and weights."""
         labels, targets, weights = (
             None if array is None else np.ascontiguousarray(array[index])
             for array in (self.labels, self.targets, self.weights)
@@ -119,7 +119,7 @@ def as_examples(
 ) -> Examples:
     """Return X (n, n_0), opened, and y, (n,) labels or (n, n_L) rows, checked; n >= 1.
 
-    The values of X are checked when they are prepared.
+    Preparing X checks its values.
     """
     rows = open_rows(X, layout.dtype, layout.n_in, names[0])
     labels, targets = as_targets(y, layout.dtype, layout.n_out, names[1])

@@ -1,4 +1,4 @@
-"""Arrays whose memory is a mapped file, and the system's part in reading them."""
+"""Arrays whose memory is a mapped file, and how the system reads ahead in them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def is_mapped(array: Array) -> bool:
-    """Tell whether the array's memory is that of a mapped file, views of it included.
+    """Return whether the array, or the array it is a view of, is a mapped file.
 
     Examples
     --------
@@ -28,11 +28,11 @@ def is_mapped(array: Array) -> bool:
 
 @contextlib.contextmanager
 def scattered(array: Array) -> Iterator[None]:
-    """Say, while this is entered, that the array's rows are read in no order.
+    """Tell the system, within this context, that the array's rows are read in random order.
 
-    The system reads some hundred KiB around each page that is missing, which is thrown away again
-    where the file is larger than the memory: rows in random order then cost many times the file.
-    A file that fits into the memory is left alone, since what is read around is used later.
+    The system reads some hundred KiB around each missing page. If the file is larger than the
+    memory, these are discarded again, and rows in random order cost many times the file. For a
+    file that fits into the memory nothing changes, since the pages read ahead are used later.
 
     Examples
     --------
@@ -53,7 +53,7 @@ def scattered(array: Array) -> Iterator[None]:
 
 
 def _owner(array: Array) -> Any:
-    """Return what the memory of an array, and of the arrays it is a view of, belongs to."""
+    """Return the object that owns the memory of an array, followed through its views."""
     base: object = array
     while isinstance(base, np.ndarray):
         base = base.base

@@ -1,6 +1,6 @@
-"""What is done to X before the network sees it: standardization, and values for what is missing.
+"""How X is prepared for the network: standardization, and values in place of missing ones.
 
-It is fitted on training data, belongs to the network from then on, and is stored with it.
+It is fitted on training data, then belongs to the network and is stored with it.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
 
-_BLOCK = 1 << 16  # entries that are worked on at a time, to stay in the cache
+_BLOCK = 1 << 16  # entries per block, which fits the cache
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,7 +30,7 @@ class Preparation:
     mean, scale : array_like of float64, shape (n_0,), or None
         Finite, and scale > 0; both or neither.
     fill : array_like of float64, shape (n_0,), or None
-        Finite. None: a NaN is refused.
+        Finite. None: a NaN raises a ValueError.
 
     Raises
     ------
@@ -48,7 +48,7 @@ class Preparation:
     fill: Array | None = None
 
     def __post_init__(self) -> None:
-        """Check the arrays, and keep copies that cannot be written to."""
+        """Check the arrays, and keep read-only copies."""
         if (self.mean is None) != (self.scale is None):
             raise ValueError("mean and scale: expected both or neither")
         lengths = set()
@@ -123,7 +123,7 @@ class Preparation:
 
 
 def as_preparation(state: object, n_columns: int) -> Preparation | None:
-    """Return the preparation that was stored as (mean, scale, fill), for so many columns.
+    """Return the preparation stored as (mean, scale, fill), after checking its columns.
 
     Examples
     --------

@@ -1,7 +1,7 @@
-"""Examples X wherever they are (in memory, in a mapped file, sparse), and the dense blocks of them.
+"""Examples X in any form (in memory, in a mapped file, sparse), and their dense blocks.
 
-C takes rows that are dense, finite, in the network's dtype and prepared as the network wants them.
-An array in memory is made so once; of anything else only blocks are.
+C takes rows that are dense, finite, prepared and in the network's dtype. An array in memory is
+converted once; anything else is converted block by block.
 """
 
 from __future__ import annotations
@@ -53,12 +53,12 @@ def call_rows(layout: Layout) -> int:
 
 
 class Rows(ABC):
-    """X (n, width), of which dense blocks can be had.
+    """X (n, width), which can be read in dense blocks.
 
     Attributes
     ----------
     name : str
-        What errors call it.
+        Its name in errors.
     dtype : numpy.dtype
         The network's.
     width : int
@@ -72,7 +72,7 @@ class Rows(ABC):
     def __len__(self) -> int: ...
 
     def scattered(self) -> contextlib.AbstractContextManager[None]:
-        """Return a context in which blocks are asked for in no order."""
+        """Return a context in which blocks are read in random order."""
         return contextlib.nullcontext()
 
     @abstractmethod
@@ -81,15 +81,15 @@ class Rows(ABC):
 
     @abstractmethod
     def block(self, index: Index) -> Array:
-        """Return these rows as C takes them, or refuse infinity and NaN."""
+        """Return these rows as C takes them; raise ValueError for infinity and NaN."""
 
     @abstractmethod
     def take(self, index: Index) -> Rows:
-        """Return these rows alone; errors still call them by their numbers among all."""
+        """Return these rows alone; errors still use the row numbers of the whole."""
 
     @abstractmethod
     def prepared(self, preparation: Preparation | None, *, at_once: bool = True) -> Rows:
-        """Return the rows as the network wants them.
+        """Return the rows prepared for the network.
 
         With at_once, rows in memory are converted and checked now, otherwise block by block.
         """
@@ -113,7 +113,7 @@ class Rows(ABC):
         return block, block.size
 
     def pointers(self) -> tuple[CData, CData, tuple[object, ...]] | None:
-        """Return X and sparse of a `sigmax_data`, and what they need alive; None: only blocks."""
+        """Return X and sparse of a `sigmax_data`, and the objects that own them, or None."""
         return None
 
 
@@ -236,7 +236,7 @@ class ArrayRows(Rows):
 
 
 class SparseRows(Rows):
-    """Compressed sparse rows; `ready` when their values are as C takes them."""
+    """Compressed sparse rows; `ready` says that C can take their values."""
 
     def __init__(
         self,
@@ -340,7 +340,7 @@ class SparseRows(Rows):
 
 
 def open_rows(X: object, dtype: np.dtype[Any], width: int, name: str = "X") -> Rows:
-    """Return X, of the right shape and of real numbers, not converted and not looked at yet."""
+    """Return X with its shape and type checked, its values neither converted nor checked yet."""
     if is_sparse(X):
         return SparseRows(as_csr(X, width, name), name, dtype, width)
     given = as_numbers(X, name)

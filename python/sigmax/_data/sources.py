@@ -1,7 +1,6 @@
-"""Where the rows of an epoch come from: memory, sparse rows, a mapped file, a stream of blocks.
+"""Sources of the rows of an epoch: memory, sparse rows, a mapped file, a stream of blocks.
 
-Every source hands its rows to C in pieces of whole batches, so that training gives the same bits
-whichever it is.
+Every source passes its rows to C in pieces of whole batches, so all of them give the same bits.
 """
 
 from __future__ import annotations
@@ -21,7 +20,7 @@ if TYPE_CHECKING:
     from sigmax._data.preparation import Preparation
     from sigmax._sigmax import CData
 
-_CHUNK_BYTES = 1 << 22  # of rows gathered at once: little against memory, some time between Ctrl-Cs
+_CHUNK_BYTES = 1 << 22  # of rows gathered at once: few against memory, soon read
 
 
 class Piece:
@@ -34,7 +33,7 @@ class Piece:
     order : CData
         A `size_t *` for `sigmax_training.order`, or NULL.
     first, rows : int
-        The position to begin at, and the one where the piece ends.
+        The positions where the piece begins and ends.
     """
 
     __slots__ = ("_alive", "first", "order", "rows", "struct")
@@ -47,21 +46,21 @@ class Piece:
 
 
 class Source(Protocol):
-    """Rows that can be gone through once per epoch."""
+    """Rows that can be iterated once per epoch."""
 
     @property
     def n_rows(self) -> int | None:
-        """How many there are; None for a stream before its first epoch."""
+        """The number of rows; None for a stream before its first epoch."""
 
     @property
     def takes_order(self) -> bool:
         """Whether the rows can be taken in another order than their own."""
 
     def pieces(self, order: Array | None, batch_size: int, start: int) -> Iterator[Piece]:
-        """Give the rows of one epoch, all pieces but the last holding whole batches.
+        """Yield the rows of one epoch; all pieces but the last hold whole batches.
 
         order (n_rows,) of uintp says which row to take at each position, None: as they come.
-        start, a multiple of batch_size, is where an interrupted epoch goes on.
+        start, a multiple of batch_size, is where an interrupted epoch resumes.
         """
 
 
@@ -109,7 +108,7 @@ class GatheredSource:
             return
         with rows.scattered():
             for begin, end in blocks:
-                # read in the order of the file, and let C put the rows into that of the epoch
+                # read in file order; C then takes the rows in the order of the epoch
                 sorter = np.argsort(order[begin:end])
                 rank = np.empty(end - begin, np.uintp)
                 rank[sorter] = np.arange(end - begin, dtype=np.uintp)
@@ -158,9 +157,11 @@ class StreamSource:
         if carried:
             yield Piece(_joined(carried))
         if count == 0:
-            raise ValueError("X() gave no rows; expected an iterator of blocks (X, y) every time")
+            raise ValueError(
+                "X() returned no rows; expected an iterator of blocks (X, y) every time"
+            )
         if count < start:
-            raise ValueError(f"X() gave {count} rows; the interrupted epoch had taken {start}")
+            raise ValueError(f"X() returned {count} rows; the interrupted epoch used {start}")
         self._n_rows = count
 
 
@@ -239,7 +240,7 @@ class Stream:
         blocks = self._open()
         if not isinstance(blocks, Iterable):
             raise TypeError(
-                f"X() gave {type(blocks).__name__}; expected an iterator of blocks (X, y)"
+                f"X() returned {type(blocks).__name__}; expected an iterator of blocks (X, y)"
             )
         iterator = iter(blocks)
         soft: bool | None = None
@@ -293,7 +294,7 @@ def open_data(layout: Layout, X: object, y: object) -> TrainingRows:
         return Stream(layout, X)
     if isinstance(X, Iterator):
         raise TypeError(
-            f"X is {type(X).__name__}, which can be gone through once; expected a callable that "
+            f"X is {type(X).__name__}, which can be iterated only once; expected a callable that "
             "returns a new iterator of blocks (X, y) for every epoch"
         )
     if y is None:

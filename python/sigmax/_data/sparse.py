@@ -29,7 +29,7 @@ class Csr(NamedTuple):
     columns : ndarray of int32, shape (entries,)
         Ascending within a row, none twice.
     values : ndarray, shape (entries,)
-        As they were given; what is not there is 0.
+        As given; absent entries are 0.
     """
 
     row_start: Array
@@ -46,7 +46,7 @@ class Csr(NamedTuple):
         return np.searchsorted(self.row_start, positions, side="right") - 1
 
     def take(self, index: slice | Array) -> Csr:
-        """Return the rows of index, in its order: views for a slice, copies otherwise."""
+        """Return the rows in the order of index: views for a slice, copies otherwise."""
         if isinstance(index, slice):
             start, stop, _ = index.indices(len(self))
             bounds = self.row_start[start : max(start, stop) + 1]
@@ -69,8 +69,8 @@ class Csr(NamedTuple):
 def as_csr(X: Any, width: int, name: str) -> Csr:
     """Return a sparse array or matrix of any of SciPy's formats as `Csr`; X is not changed.
 
-    Arrays are those of X where they need no conversion. What one column of a row is given more
-    than once is added up in X's dtype, as X.toarray() does.
+    Arrays of X that need no conversion are used without a copy. Entries given more than once are
+    added up in X's dtype, as X.toarray() does.
     """
     require_shape(tuple(X.shape), width, name)
     if np.dtype(X.dtype).kind not in "biuf":
@@ -85,7 +85,7 @@ def as_csr(X: Any, width: int, name: str) -> Csr:
 def _check(
     row_start: Array, columns: Array, values: Array, rows: int, width: int, name: str
 ) -> None:
-    """Refuse what SciPy allows to be written into the three arrays but is no matrix."""
+    """Raise ValueError for arrays that SciPy allows but that are no matrix."""
     if row_start.shape != (rows + 1,) or row_start[0] != 0:
         raise ValueError(f"{name}.indptr: expected {rows + 1} entries, the first of them 0")
     descending = np.flatnonzero(np.diff(row_start) < 0)
@@ -118,7 +118,7 @@ def _canonical(csr: Csr) -> Csr:
     ascending = np.diff(csr.columns) > 0
     first_of_row = csr.row_start[1:-1]
     first_of_row = first_of_row[(first_of_row > 0) & (first_of_row < entries)]
-    ascending[first_of_row - 1] = True  # a row need not go on where the one before it ended
+    ascending[first_of_row - 1] = True  # rows need not be adjacent
     if ascending.all():
         return csr
     rows = np.repeat(np.arange(len(csr)), np.diff(csr.row_start))
@@ -129,7 +129,7 @@ def _canonical(csr: Csr) -> Csr:
     if new.all():
         return Csr(csr.row_start, columns, values)
     total = np.zeros(int(new.sum()), values.dtype)
-    with np.errstate(over="ignore", invalid="ignore"):  # what overflows is refused, with its place
+    with np.errstate(over="ignore", invalid="ignore"):  # an overflow raises later, with its place
         np.add.at(total, np.cumsum(new) - 1, values)
     counts = np.bincount(rows[new], minlength=len(csr))
     row_start = np.concatenate([[0], np.cumsum(counts, dtype=INT64)])

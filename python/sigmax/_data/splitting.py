@@ -13,14 +13,14 @@ from sigmax.errors import OptionValueError
 if TYPE_CHECKING:
     from sigmax._data.examples import Examples
 
-_LAST_EPOCH = 2**64 - 1  # its permutation is never an epoch's, so it is free for this
+_LAST_EPOCH = 2**64 - 1  # no epoch has this number, so its permutation is free for this use
 
 
 def held_out(examples: Examples, fraction: float, seed: int) -> tuple[Array, Array]:
     """Divide rows by class: numbers of those to train on, and of those to validate on, ascending.
 
     Each class gives the share `fraction` of its rows, rounded, but keeps at least one. The class of
-    a row of probabilities is its first largest entry. Which rows it is depends on seed alone.
+    a row of probabilities is its first largest entry. The choice depends on seed alone.
 
     Raises
     ------

@@ -1,1 +1,1 @@
-"""What `SigmaxClassifier` is made of, beside the network itself."""
+"""The parts of `SigmaxClassifier` beside the network itself."""

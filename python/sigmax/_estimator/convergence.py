@@ -1,4 +1,4 @@
-"""When MLPClassifier stops, and what it remembers on the way, as a callback of `Network.fit`."""
+"""MLPClassifier's stopping rules and records, as a callback of `Network.fit`."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _ADAPTIVE_DIVISOR = 5.0
 
 @dataclass(frozen=True)
 class Rules:
-    """The parameters that decide, under MLPClassifier's names.
+    """The parameters of the stopping rules, under MLPClassifier's names.
 
     learning_rate is "constant", "invscaling" or "adaptive"; l2 and l1 are the penalties as `fit`
     takes them; n_rows is the number of training rows.
@@ -38,7 +38,7 @@ class Rules:
 
 @dataclass
 class Convergence:
-    """What was seen over all epochs, those of earlier calls included.
+    """The record of all epochs, earlier calls included, and the decision to stop.
 
     Without early_stopping an epoch counts as no improvement when its loss is above
     best_loss - tol, with it when the validation accuracy is below best_validation_score + tol.
@@ -75,18 +75,18 @@ class Convergence:
     _rules: Rules | None = None
 
     def begin(self, rules: Rules, *, keep_rate: bool = False) -> None:
-        """Prepare for another call; keep_rate goes on with the rate that a rule has lowered."""
+        """Prepare for another call; keep_rate keeps a rate that a rule has lowered."""
         self._rules = rules
         self.n_iter, self.converged = 0, False
         if not keep_rate or rules.learning_rate == "constant" or math.isnan(self.rate):
             self.rate = rules.learning_rate_init
 
     def schedule(self, epoch: int) -> float:
-        """Give the rate of the epoch that comes: a `schedule` for `Network.fit`."""
+        """Return the rate of the next epoch: a `schedule` for `Network.fit`."""
         return self.rate
 
     def __call__(self, network: Network, epoch: int, history: History) -> bool:
-        """Take note of an epoch, and return whether training is over."""
+        """Record an epoch, and return whether training is over."""
         rules = self._rules
         assert rules is not None, "begin() comes first"
         self.n_iter += 1
@@ -106,7 +106,7 @@ class Convergence:
         return self.converged
 
     def end(self, network: Network, cost: float) -> None:
-        """Take note of the cost at the end of all iterations of lbfgs."""
+        """Record the cost after the last iteration of lbfgs."""
         assert self._rules is not None, "begin() comes first"
         self.loss = cost + _penalty(network, self._rules)
         self.best_loss = min(self.best_loss, self.loss)

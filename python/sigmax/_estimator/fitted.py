@@ -1,4 +1,4 @@
-"""What a classifier offers once it is fitted: predictions, attributes, a model file."""
+"""A fitted classifier: predictions, attributes, a model file."""
 
 from __future__ import annotations
 
@@ -97,12 +97,12 @@ class FittedClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Self:
-        """Return a fitted classifier for a model file, whoever wrote it: `sigmax train` as well.
+        """Return a fitted classifier for any model file, including those of `sigmax train`.
 
-        classes_ are what they were in the classifier that was saved. In files of others they are
-        the names, as integers where all of them are, and 0, 1, ... where there are none. Of the
-        parameters, hidden_layer_sizes, standardize and nan are those of the network; the others are
-        not in the file and have their defaults.
+        classes_ are those of the classifier that was saved. In other files they are the names,
+        converted to integers if all are integers, or 0, 1, ... if there are none. The parameters
+        hidden_layer_sizes, standardize and nan are those of the network; the others are not in the
+        file and have their defaults.
 
         Raises
         ------
@@ -119,7 +119,7 @@ class FittedClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         stored = model_file.load(path)
         network, preparation = Network._of(stored.model), stored.model.preparation
         classes = as_classes(stored.class_names, stored.class_kind, network.sizes[-1])
-        order = np.argsort(classes)  # `indices` looks labels up by halving
+        order = np.argsort(classes)  # `indices` uses binary search
         for of_outputs in (network.weights[-1], network.biases[-1]):
             of_outputs[:] = of_outputs[order]
         classifier = cls().set_params(
@@ -134,7 +134,7 @@ class FittedClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     def _keep(
         self, network: Network, classes: Array, columns: dict[str, Any], watch: Convergence
     ) -> Self:
-        """Set the attributes that fitting leaves."""
+        """Set the attributes of a fitted classifier."""
         for name in COLUMNS:
             self.__dict__.pop(name, None)
         self.__dict__.update(columns)
@@ -179,7 +179,7 @@ class FittedClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
 
 def _copy_into(views: Sequence[Array], values: Sequence[npt.ArrayLike], name: str) -> None:
-    """Copy arrays into views of the same shapes; all of them, or none."""
+    """Copy arrays into views of the same shapes: all of them, or on an error none."""
     arrays = [np.asarray(value) for value in values]
     shapes, expected = [array.shape for array in arrays], [view.shape for view in views]
     if shapes != expected:

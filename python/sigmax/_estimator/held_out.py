@@ -15,9 +15,9 @@ if TYPE_CHECKING:
 
 
 def divide(labels: Array, validation_fraction: object, generator: Any) -> list[Array]:
-    """Return the rows to train on and those to hold out, of each class its share.
+    """Return the rows to train on and those to hold out, stratified by class.
 
-    Where too few are held out for that, they are drawn from all rows alike. labels are (n,),
+    If too few are held out for that, they are drawn from all rows. labels are (n,),
     generator is a RandomState.
     """
     share = above_zero(validation_fraction, "validation_fraction")

@@ -1,4 +1,4 @@
-"""Class labels of a classifier: which there are, and their indices."""
+"""Class labels of a classifier and their indices."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _INTEGER = re.compile("0|-?[1-9][0-9]{0,17}")  # as Python writes them, within i
 
 
 def require_one_kind(y: object, name: str = "y") -> None:
-    """Refuse texts among which something else is, a missing value say: they have no order."""
+    """Raise ValueError for text mixed with other values (a missing value, say): no order."""
     labels = np.asarray(y)
     if labels.dtype != object or labels.ndim != 1:
         return
@@ -41,14 +41,14 @@ def find_classes(y: Array, name: str = "y") -> Array:
 
 
 def first_classes(given: Any) -> Array:
-    """Return what partial_fit's first call says the classes will be."""
+    """Return the classes given to the first call of partial_fit."""
     if given is None:
         raise ValueError("classes is None; the first call to partial_fit needs all classes")
     return find_classes(_flat(given), "classes")
 
 
 def as_classes(names: Sequence[str] | None, kind: str | None, n_classes: int) -> Array:
-    """Return the classes that a model file names; of an unknown kind, integers where all are."""
+    """Return the classes in a model file; without a kind, integers if all are integers."""
     if names is None:
         return np.arange(n_classes)
     if kind is None:
@@ -57,18 +57,18 @@ def as_classes(names: Sequence[str] | None, kind: str | None, n_classes: int) ->
 
 
 def require_same_classes(given: Any, classes: Array) -> None:
-    """Refuse that a later call to partial_fit names other classes; None names none."""
+    """Raise ValueError if a later call of partial_fit gives other classes; None is allowed."""
     if given is None:
         return
     again = np.unique(_flat(given))
     if not np.array_equal(again, classes):
         raise ValueError(
-            f"classes is {again.tolist()}; expected those of the call before, {classes.tolist()}"
+            f"classes is {again.tolist()}; expected those of the previous call, {classes.tolist()}"
         )
 
 
 def indices(y: Array, classes: Array) -> Array:
-    """Return the index of each label of y (n,) in classes (n_classes,), which are in order."""
+    """Return the index of each label of y (n,) in the sorted classes (n_classes,)."""
     unknown = np.flatnonzero(~np.isin(y, classes))
     if unknown.size:
         row = unknown[0]

@@ -1,4 +1,4 @@
-"""The parameters of SigmaxClassifier: their checks, and what they are to `Network.fit`."""
+"""The parameters of SigmaxClassifier: checks, and translation to options of `Network.fit`."""
 
 from __future__ import annotations
 
@@ -50,14 +50,14 @@ SOLVERS = ("lbfgs", "sgd", "adam", "adamw", "rmsprop")
 _RATES = ("constant", "invscaling", "adaptive")
 _FLAGS = ("shuffle", "warm_start", "nesterovs_momentum", "early_stopping")
 _LARGEST_AUTO_BATCH = 200
-# what each solver hands on, as {option of fit: parameter}
+# what each solver passes on, as {option of fit: parameter}
 _OF_SOLVER = {
     "sgd": {"momentum": "momentum"},
     "adam": {"beta1": "beta_1", "beta2": "beta_2", "epsilon": "epsilon"},
     "adamw": {"beta1": "beta_1", "beta2": "beta_2", "epsilon": "epsilon"},
     "rmsprop": {"epsilon": "epsilon"},
 }
-# those that have fit's own name, meaning and check
+# parameters with the name, meaning and check of fit's option
 _OF_FIT = (
     "dropout",
     "label_smoothing",
@@ -77,7 +77,7 @@ _OF_FIT = (
 
 
 def check(c: Mapping[str, Any]) -> None:
-    """Refuse a parameter that is not what it should be; `FitOptions` checks those it shares.
+    """Check every parameter; `FitOptions` checks those that it shares.
 
     Here and below, c are the parameters of a classifier by name, as its `get_params` gives them.
     """
@@ -142,7 +142,7 @@ def check_partial(c: Mapping[str, Any], *, prepared: bool) -> None:
 
 
 def hidden_layers(sizes: object) -> tuple[int, ...]:
-    """Return hidden_layer_sizes, an integer or several, as a tuple."""
+    """Return hidden_layer_sizes, an integer or a sequence, as a tuple."""
     if isinstance(sizes, str | bytes) or sizes is None:
         raise TypeError(
             f"hidden_layer_sizes is {sizes!r}; expected an integer >= 1 or a sequence of them"
@@ -153,7 +153,7 @@ def hidden_layers(sizes: object) -> tuple[int, ...]:
 
 
 def fit_options(c: Mapping[str, Any], n_rows: int, mean_weight: float) -> dict[str, Any]:
-    """Return the keywords of `Network.fit` for so many training rows of that mean weight.
+    """Return the keywords of `Network.fit` for this number and mean weight of rows.
 
     MLPClassifier adds (alpha/2) sum w^2 to the sum of a batch's costs and divides by the batch's
     weights in all. For a batch of m rows that is l2 = alpha / (m mean weight).
@@ -183,7 +183,7 @@ def fit_options(c: Mapping[str, Any], n_rows: int, mean_weight: float) -> dict[s
 
 
 def of_one_epoch(options: Mapping[str, Any]) -> dict[str, Any]:
-    """Return those of `fit_options` that `Network.partial_fit` takes."""
+    """Return the entries of `fit_options` that `Network.partial_fit` accepts."""
     return {name: value for name, value in options.items() if name in PARTIAL_OPTIONS}
 
 
@@ -194,7 +194,7 @@ def rows_per_batch(c: Mapping[str, Any], n_rows: int) -> int:
 
 
 def rules(c: Mapping[str, Any], options: Mapping[str, Any], n_rows: int) -> Rules:
-    """Return what decides when training ends; options are those of `fit_options`."""
+    """Return the stopping rules; options are those of `fit_options`."""
     return Rules(
         n_rows=n_rows,
         learning_rate=c["learning_rate"] if c["solver"] == "sgd" else "constant",

@@ -1,4 +1,4 @@
-"""The door to scikit-learn: what its releases name differently, and the error without it."""
+"""All imports of scikit-learn: names that differ between its releases, and its absence."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ except ImportError:  # before 1.6 it is a method of the estimator
 
     _FINITE = "force_all_finite"
 
-COLUMNS = ("n_features_in_", "feature_names_in_")  # what fit learns of X before it trains
+COLUMNS = ("n_features_in_", "feature_names_in_")  # which fit takes from X
 
 __all__ = [
     "COLUMNS",
@@ -72,7 +72,7 @@ def check_examples(
     """
     if y is not None:
         require_one_kind(y)
-        # asked first, since the array checks would say no more than that y has two dimensions
+        # first, because the array checks would only say that y has two dimensions
         kind = _kind_of_target(y)
         if kind.startswith("multilabel") or kind.endswith("multioutput"):
             raise ValueError(
@@ -98,7 +98,7 @@ def random_state(given: Any) -> Any:
 
 def _kind_of_target(y: object) -> str:
     try:
-        with np.errstate(invalid="ignore"):  # a NaN, which the array checks refuse by name
+        with np.errstate(invalid="ignore"):  # a NaN, which the array checks report by name
             kind: str = type_of_target(y)
     except ValueError:
         return "unknown"

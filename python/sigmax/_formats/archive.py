@@ -1,9 +1,9 @@
-"""Archives of arrays: written whole or not at all, and believed only after everything was checked.
+"""Archives of arrays: written whole or not at all, and used only after every check.
 
 An archive is an uncompressed .npz file of little-endian arrays in version 1.0 of the .npy format,
-without pickles. Any program that finds its way in a zip file can read it: the member "name.npy" of
+without pickles. Any program that can read a zip file can read it: the member "name.npy" of
 the central directory is stored as it is, its header ends with a line feed, and the numbers follow
-in C order. What arrays a kind of file holds is a `Form`.
+in C order. A `Form` lists the arrays of one kind of file.
 """
 
 from __future__ import annotations
@@ -35,16 +35,16 @@ Array: TypeAlias = NDArray[Any]
 
 @dataclass(frozen=True)
 class Form:
-    """What arrays one kind of file holds.
+    """The arrays of one kind of file.
 
     Attributes
     ----------
     what : str
-        The kind, as the errors call it: "model".
+        The kind, as named in errors: "model".
     required, optional : tuple of str
-        Names of arrays; any other is refused.
+        Names of arrays; any other is an error.
     others : mapping of str to str
-        An array that gives away another kind of file, and what to say then.
+        An array that identifies another kind of file, and the error text for it.
     """
 
     what: str
@@ -93,9 +93,9 @@ def write(path: Path, arrays: Mapping[str, Any]) -> None:
 
 
 def require_writable(path: Path) -> None:
-    """Refuse a path that `write` could not write to, as far as that can be told beforehand.
+    """Raise OSError for a path to which `write` cannot write, as far as this can be checked.
 
-    Raises OSError, FileNotFoundError and PermissionError among them.
+    FileNotFoundError and PermissionError are kinds of OSError.
 
     Examples
     --------
@@ -129,7 +129,7 @@ def read(path: Path, form: Form) -> dict[str, Array]:
     """
     name = os.fsdecode(path)
     with open(name, "rb") as file:
-        # one byte more than there should be: a device or a growing file must not fill the memory
+        # one byte more than expected: a device or a growing file must not fill the memory
         content = file.read(os.fstat(file.fileno()).st_size + 1)
     try:
         return _read(content, form)
@@ -213,30 +213,30 @@ def texts(array: Array, name: str, shape: tuple[int, ...]) -> list[str]:
 
 
 def _target(path: Path) -> tuple[str, int | None]:
-    """Return where to write, and the mode of what is there; it can be a regular file only."""
-    target = os.path.realpath(os.fsdecode(path))  # a link stays, what it points to is replaced
+    """Return the path to write and the mode of the file there, which must be a regular one."""
+    target = os.path.realpath(os.fsdecode(path))  # a link stays; its target is replaced
     try:
         mode = os.stat(target).st_mode
     except FileNotFoundError:
         return target, None
     if not stat.S_ISREG(mode):
-        raise OSError(f"{target} exists and is no regular file; expected a file name")
+        raise OSError(f"{target} exists and is not a regular file; expected a file name")
     return target, mode
 
 
 class _Zip(ZipFile):
-    """A zip archive that nobody finishes by accident.
+    """A ZipFile whose destructor does not finalise a half-written archive.
 
-    Ctrl-C may come between any two lines of zipfile. Closing the archive on the way out would then
-    raise another exception in place of it, and deleting it print one more.
+    Ctrl-C may come between any two lines of zipfile. Closing the archive then would raise another
+    exception in its place, and deleting it would print one more.
     """
 
     def __del__(self) -> None:
-        """Leave an interrupted archive as it is: whoever wrote it throws it away."""
+        """Leave an interrupted archive as it is: its writer deletes it."""
 
 
 def _write_zip(file: BinaryIO, arrays: Mapping[str, Array]) -> None:
-    """Write what numpy.savez would, without its way out of an interruption."""
+    """Write as numpy.savez does, but leave the archive unfinished when interrupted."""
     zip_file = _Zip(file, "w")
     for name, array in arrays.items():
         member = zip_file.open(f"{name}.npy", "w", force_zip64=True)
@@ -246,7 +246,7 @@ def _write_zip(file: BinaryIO, arrays: Mapping[str, Array]) -> None:
 
 
 def _sync_directory(directory: str) -> None:
-    """Put the new name on the disk too, where the system can: the content is there already."""
+    """Write the new name to the disk, where the system can; the content is there already."""
     with suppress(OSError, AttributeError):
         descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
         try:
@@ -258,7 +258,7 @@ def _sync_directory(directory: str) -> None:
 def _read(content: bytes, form: Form) -> dict[str, Array]:
     # the archive must be the whole file: nothing before it, nothing after it
     if not content.startswith(b"PK\3\4"):
-        raise FileFormatError(f"not a {form.what} file: it does not begin as an .npz archive does")
+        raise FileFormatError(f"not a {form.what} file: it does not start like an .npz archive")
     if content[-_END_RECORD:][:4] != b"PK\5\6":
         raise FileFormatError("truncated or damaged: the end of the archive is missing")
     try:
@@ -285,12 +285,12 @@ def _read(content: bytes, form: Form) -> dict[str, Array]:
 
 
 def _checked_members(archive: ZipFile, content: bytes, form: Form) -> list[ZipInfo]:
-    """Return the archive's members when they are those of the form, stored as they are."""
+    """Return the archive's members after checking names, sizes and that they are uncompressed."""
     members = archive.infolist()
     declared = int.from_bytes(content[-12:-10], "little")  # in the end record
     # a damaged length could hide a member, and a second archive the first
     if declared != len(members) or min((m.header_offset for m in members), default=0) != 0:
-        raise FileFormatError(f"damaged: it declares {declared} arrays, {len(members)} were found")
+        raise FileFormatError(f"damaged: it declares {declared} arrays, but has {len(members)}")
     _check_names([member.filename for member in members], form)
     for member in members:
         if member.flag_bits & 1:
@@ -312,7 +312,7 @@ def _check_names(names: Iterable[str], form: Form) -> None:
     allowed = {f"{name}.npy" for name in form.required + form.optional}
     for name in found:
         if name not in allowed:
-            raise FileFormatError(f"it holds {name!r}, which is no part of a {form.what}")
+            raise FileFormatError(f"it holds {name!r}, which does not belong in a {form.what}")
         if found.count(name) > 1:
             raise FileFormatError(f"it holds {name!r} more than once")
     for required in form.required:

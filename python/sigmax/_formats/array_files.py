@@ -1,8 +1,8 @@
 """Reading arrays from .npy, .npz and MNIST's idx(.gz) files, which may be damaged or hostile.
 
-Three rules: nothing is unpickled; the size that a header promises is checked against the file
-before it is believed; compressed data are read in steps, never beyond what the header promises, so
-memory stays in proportion to the file whatever it claims.
+Three rules: nothing is unpickled; the size in a header is checked against the file before it is
+used; compressed data are read in steps, never beyond the size in the header, so memory stays in
+proportion to the file.
 
 Formats: numpy.lib.format for .npy and .npz; http://yann.lecun.com/exdb/mnist for idx: two zero
 bytes, a type, the number of dimensions, the dimensions and the values, all big-endian.
@@ -46,7 +46,7 @@ def read_npy(path: str | os.PathLike[str], mapped_from: int | None = None) -> ND
     ----------
     path : path
     mapped_from : int, optional
-        From so many bytes on, the array is mapped from the file instead of read into memory.
+        From this number of bytes on, the array is mapped instead of read into memory.
 
     Raises
     ------
@@ -153,7 +153,7 @@ def _idx_array(file: IO[bytes] | gzip.GzipFile, name: str) -> NDArray[Any]:
 
 
 def _read_exactly(file: IO[bytes] | gzip.GzipFile, promised: int, name: str) -> bytearray:
-    """Read what was promised in steps, since a liar may have promised more than memory holds."""
+    """Read `promised` bytes in steps: a hostile header may promise more than memory holds."""
     data = bytearray()
     while len(data) < promised:
         step = file.read(min(_STEP, promised - len(data)))

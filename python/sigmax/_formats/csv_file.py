@@ -28,7 +28,7 @@ _MISSING = ("", "?", "-", "na", "n/a", "nan", "null", "none")
 
 @dataclass(frozen=True)
 class CsvOptions:
-    """How to read a .csv file; None means that the file itself tells.
+    """How to read a .csv file; None means: detect it from the file.
 
     Attributes
     ----------
@@ -55,7 +55,7 @@ class CsvOptions:
 
 
 class Table(NamedTuple):
-    """What a .csv file holds.
+    """The contents of a .csv file.
 
     Attributes
     ----------
@@ -112,7 +112,7 @@ def read_csv(
     dtype : dtype
         float32 or float64.
     n_features : int, optional
-        How many features are wanted; a file with more or fewer is refused before it is parsed.
+        How many features are wanted; a file with more or fewer raises an error before it is parsed.
 
     Raises
     ------
@@ -274,7 +274,7 @@ def _rows(lines: list[str], delimiter: str) -> Iterator[list[str]]:
 
 
 def _sniff_delimiter(lines: list[str]) -> str:
-    """Return the character that parts all lines into the same number of fields, more than one."""
+    """Return the character that splits all lines into the same number of fields, at least 2."""
     n_parted = {}
     for delimiter in DELIMITERS:
         try:
@@ -320,7 +320,7 @@ def _position_of_name(name: str, first: list[str], options: CsvOptions, wanted: 
 def _is_header(
     first: list[str], second: list[str] | None, label: int | None, others: set[int]
 ) -> bool:
-    """Tell a row of names from a row of data.
+    """Return whether a row holds names rather than data.
 
     It is a header when none of its features is a number (one number among text is rather a row of
     data with a mistake, which the parser will name), when these are 0, 1, 2, ..., the names that
@@ -336,14 +336,14 @@ def _is_header(
 
 
 def _are_positions(features: list[str], first: list[str]) -> bool:
-    """Tell whether all numbers of a row count its columns from 0, perhaps behind an index."""
+    """Return whether the numbers of a row count its columns from 0, perhaps after an index."""
     offsets = {int(text) - position for position, text in enumerate(first) if text.isdecimal()}
     named = [field for field in features if field]
     return len(named) > 2 and all(map(str.isdecimal, named)) and offsets in ({0}, {-1})
 
 
 def is_number(field: str, parse: Callable[[str], float] = float) -> bool:
-    """Tell whether a text is a number, or what else `parse` takes."""
+    """Return whether a text is a number, or anything else that `parse` accepts."""
     try:
         parse(field)
     except ValueError:
@@ -352,7 +352,7 @@ def is_number(field: str, parse: Callable[[str], float] = float) -> bool:
 
 
 def _check_width(name: str, layout: _Layout, n_features: int) -> None:
-    """Refuse a file whose features are not those of the model."""
+    """Raise ValueError if the number of features is not the model's."""
     found = layout.width - len(layout.special)
     if found == n_features:
         return
@@ -393,7 +393,7 @@ def _check_finite(
 def _number_error(
     name: str, line: int, features: list[str], layout: _Layout, parse: Callable[[str], float]
 ) -> str:
-    """Say which field of a row is no number; `features` is the row without label and weight."""
+    """Return the error for a field that is no number; `features` excludes label and weight."""
     feature = next(i for i, field in enumerate(features) if not is_number(field, parse))
     column = layout.column(_file_column(feature, layout))
     text = features[feature].strip()

@@ -32,17 +32,17 @@ Path = str | os.PathLike[str]
 _TRAINING_NAMES = (("x_train", "y_train"), ("x", "y"))
 _TESTING_NAMES = (("x_test", "y_test"), ("x", "y"), ("x_train", "y_train"))
 
-_MAPPED_FROM = 1 << 28  # bytes of a .npy file of examples that are not read into memory at once
+_MAPPED_FROM = 1 << 28  # bytes: larger .npy files of examples are mapped
 
 
 @dataclass(frozen=True)
 class Dataset:
-    """Examples, and their labels where there are any.
+    """Examples, with their labels if any.
 
     Attributes
     ----------
     X : ndarray (n, d)
-        One row per example, numbers of the file's own dtype (.csv: of the dtype asked for).
+        One row per example, in the file's own dtype (.csv: in the requested dtype).
     labels : ndarray (n,) or (n, K), or None
         Text or numbers; two dimensions are rows of probabilities, one-hot or soft.
     weights : ndarray (n,), or None
@@ -69,7 +69,7 @@ def read(
 ) -> Dataset:
     """Read examples from a file, with labels from the same file or from a second one.
 
-    The kind is told by the name's ending, else by the first bytes: .csv .tsv .txt; .npz with x, y
+    The name's ending determines the kind, else the first bytes: .csv .tsv .txt; .npz with x, y
     or x_train, y_train, x_test, y_test (small or capital); .npy; idx and idx.gz as MNIST has them.
     Images (more than two dimensions) are flattened. The examples of a large .npy file are mapped.
 
@@ -78,20 +78,20 @@ def read(
     path, labels_path : path
         The file; for .npy and idx also the file of labels.
     part : {"train", "test"}
-        Which arrays of an .npz file that has both to prefer.
+        Which arrays of an .npz file to prefer if it has both.
     csv : CsvOptions
         How to read a .csv file. Default: a label in the last column.
     dtype : str
-        What the numbers of a .csv file become.
+        The dtype for the numbers of a .csv file.
     n_features : int, optional
-        How many features are expected, None: as many as there are.
+        The expected number of features; None accepts any.
     labelled : bool
-        Whether labels must be there. If not, they are left unread.
+        Whether labels are required. If not, they are not read.
 
     Raises
     ------
     ValueError
-        Naming the file and, where there is one, the row and column. FileFormatError is one.
+        With the file's name and, where possible, row and column. FileFormatError is one.
     OSError
         The file cannot be read.
 
@@ -134,7 +134,7 @@ def read(
 
 
 def _kind(path: Path) -> str:
-    """Tell the kind of a file by its name, else by its first bytes."""
+    """Return the kind of a file by its name, else by its first bytes."""
     name = os.fspath(path).lower()
     endings = {".csv": "csv", ".tsv": "csv", ".txt": "csv", ".npz": "npz", ".npy": "npy"}
     endings |= {".gz": "idx", "-ubyte": "idx", ".idx": "idx"}
@@ -160,7 +160,7 @@ def _read_array(path: Path, mapped_from: int | None = None) -> NDArray[Any]:
 def _read_npz(
     path: Path, part: Literal["train", "test"], labelled: bool
 ) -> tuple[NDArray[Any], NDArray[Any] | None, str]:
-    """Read the pair of arrays that serves best."""
+    """Read the pair of arrays that fits best."""
     pairs = _TRAINING_NAMES if part == "train" else _TESTING_NAMES
     with_labels = {name for pair in pairs for name in pair}
     arrays = read_npz(path, with_labels if labelled else {x for x, _ in pairs})
@@ -205,7 +205,7 @@ def _as_rows(X: NDArray[Any], name: str) -> NDArray[Any]:
             "labels in the wrong order?)"
         )
     if X.size == 0:
-        raise ValueError(f"{name}: examples of shape {X.shape}: there are none")
+        raise ValueError(f"{name}: examples of shape {X.shape}: expected at least one")
     return X.reshape(len(X), -1)
 
 

@@ -1,4 +1,4 @@
-"""Probabilities that mean what they say: one temperature, fitted on held-out data.
+"""Calibrated probabilities: one temperature, fitted on held-out data.
 
 C. Guo, G. Pleiss, Y. Sun & K. Weinberger, On Calibration of Modern Neural Networks, 2017.
 """
@@ -29,7 +29,7 @@ _GOLDEN = (math.sqrt(5) - 1) / 2
 
 
 class Calibration(NamedTuple):
-    """What one temperature does to held-out data; "before" is at a temperature of 1.
+    """The effect of one temperature on held-out data; "before" is at a temperature of 1.
 
     Attributes
     ----------
@@ -50,7 +50,7 @@ class Calibration(NamedTuple):
 
 
 def calibrate(model: Model, examples: Examples) -> Calibration:
-    """Find the temperature of the least cost; see `Network.calibrate`, which calls this.
+    """Find the temperature with the least cost; see `Network.calibrate`, which calls this.
 
     C is convex in 1/T, so that a golden-section search over ln T finds the only minimum.
 
@@ -66,14 +66,14 @@ def calibrate(model: Model, examples: Examples) -> Calibration:
     limit = math.log(_LIMIT)
     found = _minimum(cost, -limit, limit, _PRECISION)
     temperature, cost_before, cost_after = math.exp(found), cost(0.0), cost(found)
-    if cost_after >= cost_before:  # nothing to gain, but for rounding
+    if cost_after >= cost_before:  # no gain beyond rounding
         temperature, cost_after = 1.0, cost_before
     elif limit - abs(found) < 2 * _PRECISION:
         reason = (
             "the network is right in every row, so that the cost falls as long as T does; expected "
             "rows it gets wrong among them"
             if found < 0
-            else "its outputs tell nothing about y; expected a network trained on such data"
+            else "its outputs do not depend on y; expected a network trained on such data"
         )
         raise ValueError(
             f"X_val, y_val: no temperature T from 1/1000 to 1000 is the best: {reason}"
@@ -129,7 +129,7 @@ def bins_of(confidence: Array) -> Array:
 
 
 def _minimum(f: Callable[[float], float], low: float, high: float, precision: float) -> float:
-    """Return where f, which falls and then rises, is least: by the golden section."""
+    """Return the minimum of f, which falls and then rises, by golden-section search."""
     a, b = high - _GOLDEN * (high - low), low + _GOLDEN * (high - low)
     f_a, f_b = f(a), f(b)
     while high - low > precision:

@@ -1,4 +1,4 @@
-"""One network used by several threads: nobody reads parameters that are half written.
+"""One network used by several threads: no reader sees half-written parameters.
 
 Training writes the parameters in place, a chunk of batches at a time, in C and without the GIL.
 Locking every prediction out would cost more than a small prediction itself, so readers look twice:
@@ -26,7 +26,7 @@ class Guard:
     Attributes
     ----------
     version : object or None
-        Another one after each writing; None while the parameters are being written.
+        A new object after each writing; None while the parameters are being written.
     trainer : int or None
         The thread that trains the model; None while nobody does.
     """
@@ -49,19 +49,19 @@ class Guard:
         _guards.add(self)
 
     def _new_locks(self) -> None:
-        self._training = RLock()  # held by the thread that trains, from beginning to end
+        self._training = RLock()  # held by the training thread from beginning to end
         self._writing = Lock()  # held while parameters change, or are copied
         self._copy_waiting = Lock()  # held by a thread that waits for a copy; writers let it pass
 
     def write(self, change: Callable[P, T], *arguments: P.args, **keywords: P.kwargs) -> T:
-        """Return what change gives, which writes to the parameters.
+        """Call change, which writes to the parameters, and return its result.
 
         Examples
         --------
         >>> guard.write(lib.sigmax_train, handle, parameters, data, training, progress, 100)
         0
         """
-        after = object()  # made here: Ctrl-C may follow any call, and none may follow the change
+        after = object()  # before the change, which no call may follow: Ctrl-C
         with self._copy_waiting:
             pass
         with self._writing:
@@ -72,9 +72,9 @@ class Guard:
                 self.version = after
 
     def read(self, copy: Callable[[], T]) -> T:
-        """Return what copy gives, during which nobody writes.
+        """Call copy while no thread writes, and return its result.
 
-        Raises RuntimeError when these parameters are those of a training that a fork cut in two.
+        Raises RuntimeError when a fork interrupted an update of these parameters.
         """
         self._require_whole()
         with self._copy_waiting, self._writing:
@@ -94,14 +94,14 @@ class Guard:
             )
 
     def _after_fork(self) -> None:
-        """Begin anew in a child, which has none of the parent's other threads."""
+        """Reset in a child process, which has none of the parent's other threads."""
         self._lost = self.version is None
         self.trainer = None
         self._new_locks()
 
 
 class Claim:
-    """The right to train, of one thread. Ctrl-C in between leaves it with the main thread."""
+    """One thread's right to train. After Ctrl-C in between, the main thread keeps it."""
 
     def __init__(self, guard: Guard, training: RLock) -> None:
         self._guard, self._training = guard, training
@@ -123,7 +123,7 @@ class Claim:
         error: BaseException | None,
         at: TracebackType | None,
     ) -> None:
-        """Give it back; a training within a callback of another one leaves it with that."""
+        """Give it back, unless an outer training of the same thread still needs it."""
         self._guard.trainer = self._outer
         self._training.release()
 

@@ -35,17 +35,17 @@ def probabilities(model: Model, X: object) -> Array:
     >>> model.read(probabilities, scipy.sparse.csr_array(X))
     """
     layout = model.layout
-    data = direct(X, layout.dtype, layout.n_in) if model.preparation is None else None
-    n = len(cast(Array, X)) if data is not None else 0
-    if data is None or n > model.call_rows:
-        return _probabilities_in_blocks(model, X)
-    out: Array = np.empty((n, layout.n_out), layout.dtype)
-    status = lib.sigmax_predict_proba(
-        layout.handle, model.pointer, model.temperature, data, n, pointer(out)
-    )
-    if status != _OK:
-        refuse(model, status, cast(Array, X))
-    return out
+    if model.preparation is None:
+        data = direct(X, layout.dtype, layout.n_in)
+        if data is not None and (n := len(X)) <= model.call_rows:  # type: ignore[arg-type]
+            out: Array = np.empty((n, layout.n_out), layout.dtype)
+            status = lib.sigmax_predict_proba(
+                layout.handle, model.pointer, model.temperature, data, n, pointer(out)
+            )
+            if status != _OK:
+                refuse(model, status, cast(Array, X))
+            return out
+    return _probabilities_in_blocks(model, X)
 
 
 def labels(model: Model, X: object) -> npt.NDArray[np.int64]:
@@ -56,15 +56,17 @@ def labels(model: Model, X: object) -> npt.NDArray[np.int64]:
     >>> model.read(labels, np.memmap("X.bin", np.uint8, shape=(60000, 784)))
     """
     layout = model.layout
-    data = direct(X, layout.dtype, layout.n_in) if model.preparation is None else None
-    n = len(cast(Array, X)) if data is not None else 0
-    if data is None or n > model.call_rows:
-        return _labels_in_blocks(model, X)
-    out = np.empty(n, INT64)
-    status = lib.sigmax_predict(layout.handle, model.pointer, data, n, pointer("int64_t[]", out))
-    if status != _OK:
-        refuse(model, status, cast(Array, X))
-    return out
+    if model.preparation is None:
+        data = direct(X, layout.dtype, layout.n_in)
+        if data is not None and (n := len(X)) <= model.call_rows:  # type: ignore[arg-type]
+            out = np.empty(n, INT64)
+            status = lib.sigmax_predict(
+                layout.handle, model.pointer, data, n, pointer("int64_t[]", out)
+            )
+            if status != _OK:
+                refuse(model, status, cast(Array, X))
+            return out
+    return _labels_in_blocks(model, X)
 
 
 def activations(model: Model, X: object) -> list[Array]:
@@ -87,8 +89,8 @@ def activations(model: Model, X: object) -> list[Array]:
 def score(model: Model, examples: Examples, temperature: float = 1.0) -> tuple[float, float]:
     """Return cost and accuracy, means over the weighted rows; see `Network.cost`.
 
-    The division into calls depends on the sizes alone, so that the result does not vary with where
-    the rows are.
+    The division into calls depends on the sizes alone, so the result does not depend on where the
+    rows are stored.
 
     Examples
     --------
@@ -110,24 +112,34 @@ def score(model: Model, examples: Examples, temperature: float = 1.0) -> tuple[f
     return cost, n_correct / len(examples)
 
 
-def score_of(model: Model, X: object, y: object, *, calibrated: bool) -> tuple[float, float]:
-    """Return cost and accuracy of arrays; calibrated: at the model's temperature, else at 1.
+def cost(model: Model, Xy: tuple[object, object]) -> float:
+    """Return the cost of arrays X and y, at the model's temperature; see `Network.cost`.
 
     Examples
     --------
-    >>> model.read(score_of, X, y, calibrated=True)
-    (0.31, 0.92)
+    >>> model.read(cost, (X, y))
+    0.31
     """
-    examples = model.prepared_examples(X, y, at_once=False)
-    return score(model, examples, model.temperature if calibrated else 1.0)
+    return score(model, model.prepared_examples(*Xy, at_once=False), model.temperature)[0]
+
+
+def accuracy(model: Model, Xy: tuple[object, object]) -> float:
+    """Return the accuracy on arrays X and y; see `Network.accuracy`.
+
+    Examples
+    --------
+    >>> model.read(accuracy, (X, y))
+    0.92
+    """
+    return score(model, model.prepared_examples(*Xy, at_once=False))[1]
 
 
 def refuse(
     model: Model, status: int, X: Array, rows: Rows | None = None, first: int = 0
 ) -> NoReturn:
-    """Raise what the status of a call with X (n, n_0) stands for, and say where; C does not know.
+    """Raise the exception for the status of a call with X (n, n_0), naming the row or parameter.
 
-    C can take X as it is. Where it is a part of rows, its row 0 is their row `first`.
+    X is in a form that C takes. If it is a part of rows, its row 0 is their row `first`.
     """
     rows = DenseRows(X, "X") if rows is None else rows
     if status == lib.SIGMAX_NOT_FINITE:
@@ -180,7 +192,7 @@ def _labels_in_blocks(model: Model, X: object) -> npt.NDArray[np.int64]:
 
 
 def _rows(model: Model, X: object) -> Rows:
-    """Return the rows to be had in blocks, prepared and checked, or as they are where C checks."""
+    """Return rows whose blocks are prepared and checked, or unchecked where C checks them."""
     layout = model.layout
     if model.preparation is None and direct(X, layout.dtype, layout.n_in) is not None:
         return DenseRows(cast(Array, X), "X")
@@ -190,7 +202,7 @@ def _rows(model: Model, X: object) -> Rows:
 def _in_blocks(
     model: Model, rows: Rows, out: Array, infer: Callable[[CData, int, Any], int]
 ) -> None:
-    """Fill out (n, ...) with what infer gives for the rows, in calls that Ctrl-C can wait for."""
+    """Fill out (n, ...) by calling infer on the rows, in calls short enough for Ctrl-C."""
     step = min(model.call_rows, block_rows(rows.width, rows.dtype))
     for start in range(0, len(rows), step):
         part = slice(start, min(start + step, len(rows)))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from threading import get_ident
-from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
@@ -27,7 +27,7 @@ _MAX_SEED = 2**64 - 1
 _NAMES = {"sizes", "dtype", "parameters", "seed", "epochs_trained"}
 _OPTIONAL = {"temperature", "preparation"}  # which the first release did not have
 
-P = ParamSpec("P")
+A = TypeVar("A")
 T = TypeVar("T")
 
 
@@ -141,12 +141,12 @@ class Model:
         self.guard.read(take)
         return twin
 
-    def read(
-        self, compute: Callable[Concatenate[Model, P], T], *arguments: P.args, **keywords: P.kwargs
-    ) -> T:
-        """Return compute(model, ...), or that of a copy where another thread trains this model.
+    def read(self, compute: Callable[[Model, A], T], given: A) -> T:
+        """Return compute(model, given), or that of a copy where another thread trains this model.
 
         So every answer belongs to the parameters between two updates; see `sigmax._model.guard`.
+        One argument, since more of them in general would cost as much as a small prediction's
+        checks.
 
         Examples
         --------
@@ -156,14 +156,14 @@ class Model:
         before = guard.version
         if before is not None and (guard.trainer is None or guard.trainer == get_ident()):
             try:
-                answer = compute(self, *arguments, **keywords)
+                answer = compute(self, given)
             except Exception:
                 if guard.version is before:
                     raise
             else:
                 if guard.version is before:
                     return answer
-        return compute(self.copy(), *arguments, **keywords)
+        return compute(self.copy(), given)
 
     def examples(self, X: object, y: object, names: tuple[str, str] = ("X", "y")) -> Examples:
         """Return X and y, of the right shapes, opened; X is neither prepared nor looked at yet."""
@@ -186,7 +186,7 @@ class Model:
         (2, 8, 2)
         """
         model = self
-        if self.guard.trainer != get_ident():  # who trains it may store it without a copy
+        if self.guard.trainer != get_ident():  # the training thread may store it without a copy
             model = self.copy()
         layout, p = model.layout, model.preparation
         layout.require_finite(model.arena, "a network that is stored")

@@ -187,13 +187,13 @@ def _require_kind(names: Iterable[str], kind: str) -> None:
 def _classes(
     arrays: Mapping[str, Array], n_classes: int
 ) -> tuple[tuple[str, ...] | None, str | None]:
-    """Return the names of the classes, and what they stand for."""
+    """Return the names of the classes and the type of their labels."""
     kind = (
         archive.texts(arrays["class_kind"], "class_kind", ())[0] if "class_kind" in arrays else None
     )
     if "class_names" not in arrays:
         if kind is not None:
-            raise FileFormatError("class_kind is there, but class_names is missing")
+            raise FileFormatError("class_kind is present, but class_names is missing")
         return None, None
     names = archive.texts(arrays["class_names"], "class_names", (n_classes,))
     try:

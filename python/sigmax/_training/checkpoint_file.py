@@ -1,4 +1,4 @@
-"""Checkpoints: all that a training needs to go on as if it had never been interrupted.
+"""Checkpoints: everything that a training needs to resume with the bits of an uninterrupted run.
 
 A checkpoint is an archive (see `sigmax._formats.archive`) of the arrays that make the network, as
 in a model file, and of these:
@@ -14,7 +14,7 @@ in a model file, and of these:
 
 JSON keeps every bit of a float64 and executes nothing. Data and functions are not stored: they are
 passed again. All shuffles and dropout masks are functions of the network's seed, its epochs and the
-number of updates, so that no generator has a state of its own to keep.
+number of updates, so no generator's state must be stored.
 """
 
 from __future__ import annotations
@@ -55,25 +55,25 @@ _FORM = archive.Form(
     optional=(*_OPTIONAL, *model_file.MODEL_OPTIONAL),
     others={"format_version": "it is a model, and no checkpoint: Network.load reads it"},
 )
-_FUNCTION = {"function": True}  # stands in the JSON for what has to be passed again
+_FUNCTION = {"function": True}  # in the JSON, the place of an option that must be passed again
 
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """What a checkpoint holds.
+    """The contents of a checkpoint.
 
     Attributes
     ----------
     path : str
-        Where it was read.
+        Its path.
     model : Model
-        As it was at that moment.
+        The network at that moment.
     options : dict
-        The options by name, those that a resumed run has to have as well.
+        The options by name; a resumed run must have the same.
     functions : frozenset of str
         The options that were functions, which are passed again.
     state : TrainingState
-        Where the training stood.
+        The state of the training.
     """
 
     path: str
@@ -143,12 +143,12 @@ def _is_kept(name: str) -> bool:
 
 
 def _plain(options: FitOptions, name: str) -> Any:
-    """Return an option as JSON can have it."""
+    """Return an option in a form that JSON can hold."""
     value = getattr(options, name)
     if callable(value) or (OPTIONS[name].metadata["resume"] == "again" and value):
         return _FUNCTION
     if isinstance(value, Mapping):
-        return {"pairs": list(value.items())}  # JSON has no integers as keys
+        return {"pairs": list(value.items())}  # JSON keys cannot be integers
     return value
 
 
@@ -156,7 +156,7 @@ def _options(stored: dict[str, Any]) -> tuple[dict[str, Any], frozenset[str]]:
     """Return the stored options, checked, and the names of those that were functions."""
     known = {name for name in OPTIONS if _is_kept(name)}
     for name in stored.keys() ^ known:
-        problem = "is no option of this release" if name in stored else "is missing"
+        problem = "is not an option of this release" if name in stored else "is missing"
         raise FileFormatError(f"options: {name!r} {problem}")
     functions = frozenset(name for name, value in stored.items() if value == _FUNCTION)
     values = {name: _unpaired(value) for name, value in stored.items() if name not in functions}
@@ -176,14 +176,14 @@ def _unpaired(value: Any) -> Any:
     try:
         return dict(value["pairs"])
     except (LookupError, TypeError, ValueError) as error:
-        raise FileFormatError(f"options: {value!r} is no mapping") from error
+        raise FileFormatError(f"options: {value!r} is not a mapping") from error
 
 
 # ---- the state as arrays -------------------------------------------------------------------------
 
 
 def state_arrays(state: TrainingState, model: Model) -> dict[str, Any]:
-    """Return a state as arrays; `as_state` is the way back.
+    """Return a state as arrays; `as_state` does the reverse.
 
     Examples
     --------
@@ -224,7 +224,7 @@ def state_arrays(state: TrainingState, model: Model) -> dict[str, Any]:
 def as_state(
     arrays: Mapping[str, Array], model: Model, options: Mapping[str, Any]
 ) -> TrainingState:
-    """Return the state of a training of this network with these options, after every check.
+    """Check the arrays, and return the state of a training of this network with these options.
 
     Raises FileFormatError, naming what is wrong, its value and what was expected.
 
@@ -281,7 +281,7 @@ def as_state(
 
 
 class _Numbers:
-    """The numbers of a JSON object, each checked when it is asked for."""
+    """The numbers of a JSON object, each checked on access."""
 
     def __init__(self, values: Mapping[str, Any]) -> None:
         self.values = values
@@ -296,7 +296,7 @@ class _Numbers:
     def count(self, name: str) -> int:
         value: Any = self.values.get(name)
         fits = type(value) is int and 0 <= value < 2**63
-        return cast(int, self._found(name, fits, "a whole number >= 0"))
+        return cast(int, self._found(name, fits, "an integer >= 0"))
 
     def number(self, name: str) -> float:
         value: Any = self.values.get(name)
@@ -309,13 +309,13 @@ class _Numbers:
     def text(self, name: str) -> str | None:
         value = self.values.get(name)
         fits = name in self.values and (value is None or type(value) is str)
-        return cast("str | None", self._found(name, fits, "a text or null"))
+        return cast("str | None", self._found(name, fits, "a string or null"))
 
     def mapping(self, name: str, *keys: str) -> dict[str, float]:
         value: Any = self.values.get(name)
         fits = isinstance(value, dict) and (not value or value.keys() == set(keys))
         fits = fits and all(type(v) in (int, float) for v in value.values())
-        return dict(self._found(name, fits, f"numbers by the names {', '.join(keys)}, or none"))
+        return dict(self._found(name, fits, f"numbers named {', '.join(keys)}, or none"))
 
     def marks(self) -> dict[str, int]:
         value: Any = self.values.get("marks")
@@ -340,7 +340,7 @@ def _history(arrays: Mapping[str, Array], read: _Numbers) -> History:
 
 
 def _state_count(model: Model, optimizer: str) -> int:
-    if optimizer == "lbfgs":  # SciPy keeps its memory, which begins anew at each checkpoint
+    if optimizer == "lbfgs":  # SciPy's own memory is not stored: it is reset at each checkpoint
         return 0
     kind = getattr(lib, f"SIGMAX_{optimizer.upper()}")
     return lib.sigmax_state_count(model.layout.handle, kind)
@@ -367,7 +367,7 @@ def as_json(value: Mapping[str, Any]) -> Array:
 
 
 def from_json(arrays: Mapping[str, Array], name: str) -> dict[str, Any]:
-    """Return what `as_json` was given, or raise FileFormatError.
+    """Return the argument of `as_json`, or raise FileFormatError.
 
     Examples
     --------
@@ -379,7 +379,7 @@ def from_json(arrays: Mapping[str, Array], name: str) -> dict[str, Any]:
     except (ValueError, RecursionError) as error:
         if isinstance(error, FileFormatError):
             raise
-        raise FileFormatError(f"{name} is no JSON text: {error}") from error
+        raise FileFormatError(f"{name} is not valid JSON: {error}") from error
     if not isinstance(value, dict):
-        raise FileFormatError(f"{name} is JSON, but no object")
+        raise FileFormatError(f"{name} is JSON, but not an object")
     return value

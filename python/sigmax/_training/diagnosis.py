@@ -1,4 +1,4 @@
-"""Warnings of a training that gets nowhere, with what to change."""
+"""Warnings about a training that makes no progress, with suggestions."""
 
 from __future__ import annotations
 
@@ -22,20 +22,20 @@ if TYPE_CHECKING:
 # With weights of variance 1/n_in, the root mean square of X is that of z_1: beyond this, most
 # neurons of the first layer sit where the sigmoid is flat, and learn slowly.
 _LARGE_X = 4.0
-_SAMPLE = 1000  # rows that are looked at
+_SAMPLE = 1000  # rows that are examined
 _SAMPLE_ENTRIES = 1 << 16  # and entries of X, which should cost no more than a few batches
-# As shares of the cost of guessing: what a training on X of the right size has left behind. (The
+# As shares of the cost of guessing: the cost that remains after training on a well-scaled X. (The
 # digits, 30 neurons, 30 epochs: 0.01 with pixels up to 4, 0.18 with pixels up to 16.)
 _HIGH_AFTER_AN_EPOCH = 0.5
 _HIGH_AT_THE_END = 0.05
 _STALLED = 0.99
-_SOMETHING = 0.01  # of it there must be to learn, before learning nothing is remarkable
-_VISIBLE = 0.01  # of it is a penalty that may keep a training from learning
+_SOMETHING = 0.01  # share that can be learnt: below it, learning nothing is not remarkable
+_VISIBLE = 0.01  # share above which a penalty may prevent learning
 _ENOUGH_EPOCHS = 10  # before a training is called stalled
 
 
 def after_first_epoch(model: Model, data: TrainingData, history: History, words: Words) -> bool:
-    """Warn of an X that is too large as soon as it shows, and return whether it does."""
+    """Warn about an X that is too large, after the first epoch; return whether it did."""
     high = history.cost[0] > _HIGH_AFTER_AN_EPOCH * math.log(model.layout.n_out)
     return high and _warn_of_large_x(data, history, words)
 
@@ -43,7 +43,7 @@ def after_first_epoch(model: Model, data: TrainingData, history: History, words:
 def at_the_end(
     model: Model, data: TrainingData, options: FitOptions, history: History, words: Words
 ) -> None:
-    """Warn of a training that learnt nothing, or of a large X that keeps the cost high."""
+    """Warn about a training that learnt nothing, or a large X that keeps the cost high."""
     if not history.epochs:
         return
     cost = history.cost[-1]
@@ -117,12 +117,12 @@ def _stalled(
 def _guessing_and_floor(
     model: Model, data: TrainingData, options: FitOptions
 ) -> tuple[float, float]:
-    """Return the least cost of an answer that ignores X, and the least cost there can be, in nats.
+    """Return the least cost of an answer that ignores X, and the least possible cost, in nats.
 
     The first is the entropy of the mean target, the second the mean entropy of the targets.
     """
     known, n_classes, e = data.rows.examples, model.layout.n_out, options.label_smoothing
-    if known is None:  # a stream's targets are not at hand
+    if known is None:  # a stream's targets are not in memory
         shares, floor = np.full(n_classes, 1 / n_classes), 0.0
     elif known.labels is not None:
         shares = np.bincount(known.labels, known.weights, n_classes) / len(known)
@@ -161,7 +161,7 @@ def _size_of_x(data: TrainingData) -> tuple[float, float]:
 
 
 def _warn(warning: TrainingWarning, words: Words) -> None:
-    """Warn at the line that called into this package."""
+    """Warn with the caller's line, outside this package."""
     depth, frame = 1, sys._getframe()
     while frame.f_back is not None and frame.f_globals.get("__name__", "").startswith("sigmax."):
         depth, frame = depth + 1, frame.f_back

@@ -1,4 +1,4 @@
-"""One epoch: pieces of the data, cut into chunks of batches, each a call of C."""
+"""One epoch: pieces of the data, cut into chunks of batches; each chunk is one call of C."""
 
 from __future__ import annotations
 
@@ -22,19 +22,19 @@ if TYPE_CHECKING:
     from sigmax._training.options import FitOptions
     from sigmax._training.progress_bar import Bar
 
-_CHUNK_SECONDS = 0.1  # of work in one C call: Ctrl-C waits for it, and a call's cost is lost in it
+_CHUNK_SECONDS = 0.1  # of one C call: Ctrl-C waits, a call's cost does not count
 _CHUNK_GROWTH = 8  # at most, from one chunk to the next: the first are too short to measure well
 _SEED_STEP = 0x9E3779B97F4A7C15  # 2^64 / golden ratio: seeds of dropout stay apart
 
 
 class Pace:
-    """How many batches make a chunk, learnt from the chunks before. Results do not depend on it."""
+    """The number of batches per chunk, adapted to measured times. Results do not depend on it."""
 
     def __init__(self) -> None:
         self.n_batches = 1
 
     def learn(self, done: int, seconds: float) -> None:
-        """Take note that done batches took so long."""
+        """Record how long a chunk of `done` batches took."""
         if seconds * _CHUNK_GROWTH <= _CHUNK_SECONDS:
             # an epoch's last chunk may be shorter than asked for, and says little then
             if done >= self.n_batches:
@@ -52,7 +52,7 @@ def run_epoch(
     pace: Pace,
     bar: Bar | None,
 ) -> Iterator[TrainingState]:
-    """Train on what is left of an epoch, chunk by chunk.
+    """Train on the rest of an epoch, chunk by chunk.
 
     Gives, before each piece of the source, the state whose progress C goes on to write. The last
     one given says at any moment how far the epoch has got.
@@ -110,7 +110,7 @@ def _diverged(epoch: int, batch: int, c_options: CData) -> DivergedError:
 
 
 def c_training(options: FitOptions, optimizer_state: Array, seed: int) -> CData:
-    """Return a `sigmax_training *` but for order, which comes with each piece."""
+    """Return a `sigmax_training *` without order, which each piece brings."""
     return ffi.new(
         "sigmax_training *",
         {
@@ -135,7 +135,7 @@ def c_training(options: FitOptions, optimizer_state: Array, seed: int) -> CData:
 
 
 def lend_workspace(model: Model, c_options: CData, n_rows: int) -> Array | None:
-    """Give C memory to work in, and return it: fresh memory in each call costs time.
+    """Allocate memory for C to work in, and return it: allocating in each call costs time.
 
     It must live as long as c_options is in use. Where memory is short, or the number of threads
     grows meanwhile, each call allocates its own.
@@ -153,7 +153,7 @@ def lend_workspace(model: Model, c_options: CData, n_rows: int) -> Array | None:
 
 
 def dropout_seed(model: Model, epochs_before: int) -> int:
-    """Return the seed of the masks, another one in each `fit`, where updates count from 0."""
+    """Return the seed of the masks, a new one for each `fit`, whose updates count from 0."""
     return (model.seed + epochs_before * _SEED_STEP) % 2**64
 
 
@@ -172,7 +172,7 @@ def new_optimizer_state(model: Model, options: FitOptions) -> Array:
 
 
 def new_order(options: FitOptions, source: Source) -> Array | None:
-    """Return room for the order of an epoch; None where the rows are taken as they come."""
+    """Return an array for the order of an epoch, or None where the rows keep their order."""
     if not options.shuffle or options.optimizer == "lbfgs" or not source.takes_order:
         return None
     assert source.n_rows is not None

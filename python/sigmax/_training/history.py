@@ -1,4 +1,4 @@
-"""History: what `fit` saw, a value per epoch."""
+"""History: what `fit` measured, one value per epoch."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ SERIES = ("cost", "accuracy", "val_cost", "val_accuracy", "seconds", "learning_r
 
 @dataclass(repr=False)
 class History:
-    """What `fit` saw, a value per epoch.
+    """What `fit` measured, one value per epoch.
 
     Attributes
     ----------
     cost : list of float
-        Mean over the epoch's rows in nats, each taken before its batch's update, weighted where
-        there are weights, of the smoothed labels and with dropout where these are asked for.
-        Penalties (l2, l1) are not in it.
+        Mean over the epoch's rows in nats, each taken before its batch's update, weighted by
+        the weights if any, with smoothed labels and dropout if these are in use. It does not
+        include penalties (l2, l1).
     accuracy : list of float
         Share of the epoch's rows that were classified correctly, likewise before the update.
     val_cost, val_accuracy : list of float
@@ -29,10 +29,9 @@ class History:
     seconds : list of float
         Wall-clock time of the training in the epoch, validation not counted.
     learning_rate : list of float
-        What the epoch was trained with.
+        The rate of the epoch.
     best_epoch : int or None
-        With early stopping the epoch, from 0, whose parameters the network has got back; None
-        without.
+        With early stopping, the epoch (from 0) whose parameters were restored; otherwise None.
     stopped : str or None
         Why training ended before the last epoch: "early_stopping", "callback", or, of lbfgs,
         "converged" or "max_evaluations"; None when it did not.
@@ -72,7 +71,7 @@ class History:
         return History(**series, best_epoch=self.best_epoch, stopped=self.stopped)
 
     def __repr__(self) -> str:
-        """Give the number of epochs and the values of the last one."""
+        """Return the number of epochs and the values of the last one."""
         return (
             f"History(epochs={self.epochs}{''.join(f', {k}={v}' for k, v in self.last().items())})"
         )

@@ -1,4 +1,4 @@
-"""L-BFGS over all rows at once: SciPy finds the steps, C computes cost and gradient."""
+"""L-BFGS over all rows at once: SciPy chooses the steps, C computes cost and gradient."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ if TYPE_CHECKING:
     from sigmax._training.progress_bar import Bar
     from sigmax._training.run import Run
 
-_BLOCK_BYTES = 1 << 24  # of activations and errors of the rows that C looks at in one call
+_BLOCK_BYTES = 1 << 24  # bytes of activations and errors of the rows in one call of C
 _LIMIT_REACHED = 1  # SciPy's status
 
 
 class _Point(NamedTuple):
-    """What was found at some parameters: sums over n_rows rows but for the objective."""
+    """Cost and gradient at some parameters; all but the objective are sums over n_rows rows."""
 
     parameters: Array
     objective: float
@@ -34,15 +34,15 @@ class _Point(NamedTuple):
 
 
 class _Enough(Exception):
-    """Ends SciPy's loop from within: the epochs of this part are done."""
+    """Raised to end SciPy's loop when the epochs of this part are done."""
 
 
 def train(run: Run, bar: Bar | None) -> None:
-    """Run the epochs that are left by L-BFGS-B (Byrd, Lu, Nocedal & Zhu 1995), one iteration each.
+    """Run the remaining epochs by L-BFGS-B (Byrd, Lu, Nocedal & Zhu 1995), one iteration each.
 
-    A file cannot keep SciPy's memory of the last steps. So that a resumed training equals an
-    uninterrupted one, that memory begins anew at each checkpoint, and checkpoints are not written
-    in between. So `checkpoint_every` is 10 by default; 1 would make it steepest descent.
+    A file cannot store SciPy's memory of the last steps. It is therefore reset at each checkpoint,
+    and no checkpoint is written in between, so that a resumed training equals an uninterrupted one.
+    `checkpoint_every` is 10 by default; 1 would make it steepest descent.
 
     Raises
     ------
@@ -91,14 +91,14 @@ class _Part:
     def __init__(self, run: Run, bar: Bar | None, end: int) -> None:
         self._run, self._bar, self._end = run, bar, end
         layout = run.model.layout
-        self._trial = layout.new_arena()  # so that the network has accepted parameters only
+        self._trial = layout.new_arena()  # so that the network only ever has accepted parameters
         self._gradient = layout.new_arena()
         self._n_weights = lib.sigmax_weight_count(layout.handle)
         per_row = 2 * layout.n_units * layout.dtype.itemsize
         by_time = OPERATIONS // (3 * layout.n_parameters)
         self._block_rows = max(64, min(_BLOCK_BYTES // per_row, by_time))
-        self._before: _Point | None = None  # where the iteration began
-        self._last: _Point | None = None  # what was looked at last
+        self._before: _Point | None = None  # the start of the iteration
+        self._last: _Point | None = None  # the last evaluated point
 
     def objective(self, x: Array) -> tuple[float, Array]:
         """Return C + (l2/2) sum w^2 and its gradient at the parameters x, in float64."""
@@ -122,7 +122,7 @@ class _Part:
         return objective, gradient
 
     def accept(self, x: Array) -> None:
-        """Close an epoch: SciPy has gone on to x."""
+        """Close an epoch after SciPy accepted x."""
         begun = self._before
         assert begun is not None and self._last is not None
         if not np.array_equal(self._last.parameters, x):
@@ -139,7 +139,7 @@ class _Part:
             raise _Enough
 
     def _backprop(self, block: Examples) -> tuple[float, float]:
-        """Return cost and n_correct of a block, and leave its gradient in place."""
+        """Return cost and n_correct of a block; its gradient is left in the buffer."""
         layout = self._run.model.layout
         smoothing = self._run.options.label_smoothing
         classes = block.labels

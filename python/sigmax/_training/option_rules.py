@@ -17,7 +17,7 @@ _NOT_WITH_LBFGS = {
     "warmup_epochs": "its line search finds the steps",
     "l1": "it needs a smooth cost",
     "clip_norm": "its line search finds the steps",
-    "dropout": "it needs a cost that is the same at each look",
+    "dropout": "it needs a cost that does not change between evaluations",
 }
 
 
@@ -27,7 +27,7 @@ def require_sense(
     defaults: Mapping[str, object],
     users: Mapping[str, Sequence[str]],
 ) -> None:
-    """Refuse options that another option makes meaningless; those at their default never are.
+    """Raise ValueError for an option that another one makes meaningless, unless at its default.
 
     Parameters
     ----------

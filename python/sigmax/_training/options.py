@@ -39,7 +39,7 @@ SCHEDULES = ("constant", "step", "exponential", "cosine", "plateau")
 
 _STOPPING = ("cost", "accuracy")
 
-_LEARNING_RATES = {  # what learning_rate=None stands for
+_LEARNING_RATES = {  # the meaning of learning_rate=None
     "sgd": 0.5,
     "momentum": 0.1,
     "nesterov": 0.1,
@@ -111,7 +111,7 @@ def _schedule(value: object, name: str) -> object:
 
 @dataclass(frozen=True, kw_only=True)
 class FitOptions:
-    """How `fit` trains. Every field is checked, and so is whether they make sense together.
+    """How `fit` trains. Every field is checked, alone and together with the others.
 
     `metadata` of a field holds what is known of the option: its `type`, `check`, `help`, the
     optimisers `of` which it is, `choices` (of a string, or None) and `resume`: "same" where a
@@ -133,7 +133,7 @@ class FitOptions:
 
     epochs: int = _option(30, int, count, "passes over the data; 0 does nothing")
     batch_size: int = _option(
-        10, int, positive, "rows per update; the last batch of an epoch holds what is left"
+        10, int, positive, "rows per update; the last batch of an epoch may be shorter"
     )
     learning_rate: float | None = _option(
         None,
@@ -146,21 +146,21 @@ class FitOptions:
         "sgd",
         str,
         _one_of(OPTIMIZERS),
-        "what is done with the gradient; lbfgs takes all rows at once",
+        "how the gradient becomes an update; lbfgs uses all rows at once",
         choices=OPTIMIZERS,
     )
     momentum: float = _option(
         0.9,
         float,
         share,
-        "of momentum and nesterov: the share of v that stays",
+        "for momentum and nesterov: share of v that each update keeps",
         of=("momentum", "nesterov"),
     )
     beta1: float = _option(
         0.9,
         float,
         share,
-        "of adam and adamw: the share of the mean that stays",
+        "for adam and adamw: share of the mean that each update keeps",
         of=("adam", "adamw"),
     )
     beta2: float = _option(
@@ -171,34 +171,34 @@ class FitOptions:
         of=("adam", "adamw"),
     )
     rho: float = _option(
-        0.99, float, share, "of rmsprop: the share of the square that stays", of=("rmsprop",)
+        0.99, float, share, "for rmsprop: share of the mean square that is kept", of=("rmsprop",)
     )
     epsilon: float = _option(
         1e-8,
         float,
         above_zero,
-        "of rmsprop, adam and adamw: added to the root of the square",
+        "for rmsprop, adam and adamw: added to the root of the mean square",
         of=("rmsprop", "adam", "adamw"),
     )
     gtol: float = _option(
         1e-5,
         float,
         from_zero,
-        "of lbfgs: the largest entry of the gradient at the end",
+        "for lbfgs: training ends when no entry of the gradient is larger",
         of=("lbfgs",),
     )
     max_evaluations: int | None = _option(
         None,
         int,
         _or_none(positive_int32),
-        "of lbfgs: evaluations of the cost at most, counted anew after each checkpoint",
+        "for lbfgs: limit on evaluations of the cost, counted from each checkpoint",
         of=("lbfgs",),
     )
     weight_decay: float | None = _option(
         None,
         float,
         _or_none(from_zero),
-        "of adamw: weights shrink by this times the learning rate in each update; by default "
+        "for adamw: each update shrinks weights by this times the learning rate; by default "
         f"{_ADAMW_WEIGHT_DECAY}",
         of=("adamw",),
     )
@@ -206,48 +206,48 @@ class FitOptions:
         0.0, float, from_zero, "adds l2/2 times the sum of the squared weights to the cost"
     )
     l1: float = _option(
-        0.0, float, from_zero, "adds l1 times the sum of the weights' sizes to the cost"
+        0.0, float, from_zero, "adds l1 times the sum of the absolute weights to the cost"
     )
     clip_norm: float | None = _option(
         None,
         float,
         _or_none(above_zero),
-        "the longest gradient; a longer one is shortened to it",
+        "the largest norm of a gradient; a larger one is scaled down",
     )
     dropout: float = _option(
         0.0,
         float,
         share,
-        "the share of hidden neurons that is left out of each update, from 0 to below 1",
+        "share of hidden neurons left out of each update, from 0 to below 1",
     )
     label_smoothing: float = _option(
         0.0,
         float,
         share,
-        "the share of each label that is spread over all classes, from 0 to below 1",
+        "share of each label that is spread over all classes, from 0 to below 1",
     )
     shuffle: bool = _option(True, bool, truth, "take the rows in a new random order in each epoch")
     class_weight: ClassWeight = _option(  # noqa: RUF009
         None,
         str,
         _or_none(class_weight),
-        "weights of the classes: balanced gives each class the same weight in all",
+        "weights of the classes; balanced gives every class the same total weight",
         choices=("balanced",),
     )
     validation_fraction: float = _option(
-        0.0, float, share, "hold out this share of every class and measure on it, from 0 to below 1"
+        0.0, float, share, "hold out this share of each class for validation, from 0 to below 1"
     )
     early_stopping: str | None = _option(
         None,
         str,
         _or_none(_one_of(_STOPPING, " or None")),
-        "stop when this has not become better on the validation data for `patience` epochs, and "
-        "go back to the best parameters",
+        "stop when this did not improve on the validation data for `patience` epochs, and restore "
+        "the best parameters",
         choices=_STOPPING,
     )
-    patience: int = _option(10, int, positive, "of early stopping: epochs without a better value")
+    patience: int = _option(10, int, positive, "for early stopping: epochs without improvement")
     min_delta: float = _option(
-        0.0, float, from_zero, "of early stopping: what a better value is better by"
+        0.0, float, from_zero, "for early stopping: smallest change that counts as improvement"
     )
     schedule: Schedule = _option(  # noqa: RUF009
         "constant",
@@ -260,16 +260,19 @@ class FitOptions:
         None,
         float,
         _or_none(factor),
-        "what the rate is multiplied by: step 0.1 every `schedule_epochs`, exponential 0.95 every "
-        "epoch, plateau 0.1 when the cost has not fallen for `schedule_epochs`",
+        "factor of the rate: step (0.1) every `schedule_epochs`, exponential (0.95) every epoch, "
+        "plateau (0.1) when the cost has not fallen for `schedule_epochs`",
     )
-    schedule_epochs: int = _option(10, int, positive, "of the schedules step and plateau")
+    schedule_epochs: int = _option(
+        10,
+        int,
+        positive,
+        "for step: epochs between steps; for plateau: epochs without a lower cost",
+    )
     warmup_epochs: int = _option(
-        0, int, count, "epochs at the beginning in which the rate climbs linearly to its full size"
+        0, int, count, "epochs in which the rate rises linearly to its full size"
     )
-    min_learning_rate: float = _option(
-        0.0, float, from_zero, "the lowest rate that a schedule goes down to"
-    )
+    min_learning_rate: float = _option(0.0, float, from_zero, "lowest rate of a schedule")
     standardize: bool = _option(
         False,
         bool,
@@ -294,7 +297,7 @@ class FitOptions:
         None,
         str,
         _or_none(path),
-        "a file to go on from after an interruption",
+        "a file to resume from after an interruption",
         resume="free",
     )
     checkpoint_every: int | None = _option(
@@ -302,7 +305,7 @@ class FitOptions:
         int,
         _or_none(positive_int32),
         f"epochs between checkpoints; by default 1, and {_LBFGS_CHECKPOINT_EVERY} for lbfgs, which "
-        "begins at each of them without its memory of the last steps",
+        "starts at each of them without memory of the last steps",
     )
     progress: bool = _option(False, bool, truth, "draw a progress bar", resume="free")
 
@@ -335,7 +338,7 @@ class FitOptions:
 
     @property
     def epochs_per_checkpoint(self) -> int:
-        """`checkpoint_every`, or what its None stands for."""
+        """`checkpoint_every`, or its default."""
         if self.checkpoint_every is None:
             return _LBFGS_CHECKPOINT_EVERY if self.optimizer == "lbfgs" else 1
         return self.checkpoint_every
@@ -426,15 +429,15 @@ def checked(values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def chosen(given: Mapping[str, Any], function: str, allowed: Sequence[str]) -> FitOptions:
-    """Return the options that somebody has written down, as keywords of that function.
+    """Return FitOptions from the keywords that a caller gave to that function.
 
-    Beyond what `FitOptions` refuses, momentum and patience have to be of use even at their
-    defaults: who writes momentum=0.9 beside optimizer="sgd" wants another optimiser.
+    Beyond the checks of `FitOptions`, given momentum and patience must have an effect even at
+    their defaults: a caller of momentum=0.9 with optimizer="sgd" wants another optimiser.
 
     Raises
     ------
     TypeError
-        When one is no option of the function.
+        When a keyword is not an option of the function.
     TypeError, ValueError
         As `FitOptions` does.
 
@@ -450,7 +453,7 @@ def chosen(given: Mapping[str, Any], function: str, allowed: Sequence[str]) -> F
 
 
 def require_known(given: Mapping[str, object], function: str, allowed: Sequence[str]) -> None:
-    """Refuse a keyword that is no option of the function, and suggest the one that was meant.
+    """Raise TypeError for a keyword that the function lacks, and suggest a similar one.
 
     Examples
     --------
@@ -474,7 +477,7 @@ def require_known(given: Mapping[str, object], function: str, allowed: Sequence[
 
 
 def with_options(names: Sequence[str]) -> Callable[[_Function], _Function]:
-    """Return a decorator: the signature that help() shows has these options with their defaults.
+    """Return a decorator that puts these options, with defaults, into the signature for help().
 
     The function takes them as `**options`.
     """

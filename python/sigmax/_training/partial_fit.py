@@ -1,4 +1,4 @@
-"""partial_fit: one pass over some rows, as a part of a training that the caller divides."""
+"""partial_fit: one pass over some rows of a training that the caller divides."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def _require_one_pass(options: FitOptions) -> None:
         if getattr(options, name) in ("lbfgs", "balanced"):
             raise ValueError(
                 f"{name} is {getattr(options, name)!r}, which needs all rows at once; partial_fit "
-                "has those of one call"
+                "has only those of one call"
             )
 
 

@@ -1,4 +1,4 @@
-"""The progress bar of training, which is tqdm's."""
+"""The progress bar of training, drawn by tqdm."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Bar(Protocol):
 
 @contextmanager
 def progress_bar(wanted: bool, total: int | None, initial: int = 0) -> Iterator[Bar | None]:
-    """Draw a bar over total rows, of which initial are done; None where no bar is wanted.
+    """Return a bar over total rows, of which initial are done, or None if not wanted.
 
     total is None where the number of rows is not known.
     """

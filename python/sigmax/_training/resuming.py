@@ -19,13 +19,13 @@ if TYPE_CHECKING:
     from sigmax._training.checkpoint_file import Checkpoint
     from sigmax._training.training_data import TrainingData
 
-_MARKED_WHOLE = 1 << 30  # bytes of an X, as C gets it, all of which a checksum takes in: a second
+_MARKED_WHOLE = 1 << 30  # bytes of X that a checksum covers: a second
 _MARKED_ROWS = 64  # of a larger one
 _MARKED_BYTES = 1 << 20
 
 
 def require_same_network(checkpoint: Checkpoint, model: Model) -> None:
-    """Refuse a network of other sizes or dtype; its seed need not be the same.
+    """Raise ValueError for a network of other sizes or dtype; its seed may differ.
 
     Examples
     --------
@@ -41,10 +41,10 @@ def require_same_network(checkpoint: Checkpoint, model: Model) -> None:
 
 
 def data_marks(data: TrainingData) -> dict[str, int]:
-    """Return checksums of the data, to tell on resuming whether they are the same.
+    """Return checksums of the data, by which a resumed run recognises them.
 
-    They are taken of targets, weights and X as C gets them, of some rows where X has more than
-    1 GiB: so it does not matter whether X is an array, sparse, or a mapped file. A stream has none.
+    They cover targets, weights and X as C gets them (of an X beyond 1 GiB, some rows), so an array,
+    a sparse matrix and a mapped file with the same values have the same. A stream has none.
 
     Examples
     --------
@@ -87,7 +87,7 @@ def take_over(checkpoint: Checkpoint, model: Model, data: TrainingData) -> None:
     model : Model
         One that `require_same_network` accepts.
     data : TrainingData
-        The data to go on with.
+        The data of the resumed run.
 
     Raises
     ------
@@ -120,13 +120,13 @@ def take_over(checkpoint: Checkpoint, model: Model, data: TrainingData) -> None:
 
 
 def resumed_options(checkpoint: Checkpoint, given: Mapping[str, Any]) -> FitOptions:
-    """Return the options of a resumed run: the stored ones, and what had to be passed again.
+    """Return the options of a resumed run: the stored ones, and those that are passed again.
 
     Parameters
     ----------
     checkpoint : Checkpoint
     given : mapping of str to object
-        The options that the caller has named, and no others.
+        Only the options that the caller gave.
 
     Raises
     ------

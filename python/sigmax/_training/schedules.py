@@ -22,7 +22,7 @@ class LearningRate:
         cosine       min + (learning_rate - min)(1 + cos(pi u/U))/2, min = min_learning_rate
                      (Loshchilov & Hutter 2017, SGDR, without restarts)
         plateau      times f whenever the cost has not fallen for schedule_epochs epochs
-        a function   what it gives for t
+        a function   its value for t
 
     but not below min_learning_rate. The cost is the validation cost where there is one.
 
@@ -30,7 +30,7 @@ class LearningRate:
     ----------
     options : FitOptions
     state : mapping of str to float, optional
-        What `state` was after the epochs before, to go on from.
+        The `state` after the previous epochs, to continue from.
 
     Examples
     --------
@@ -51,7 +51,7 @@ class LearningRate:
         Raises
         ------
         TypeError, ValueError
-            When a schedule that is a function gives anything but a finite number > 0.
+            When a function as schedule returns anything but a finite number > 0.
         """
         options = self._options
         if callable(options.schedule):
@@ -75,7 +75,7 @@ class LearningRate:
         return max(rate, lowest, sys.float_info.min)
 
     def observe(self, epoch: int, cost: float) -> None:
-        """Take note of an epoch's cost, for the plateau; `state` is replaced, not written to."""
+        """Record an epoch's cost for the plateau; `state` is replaced, not modified."""
         state = self.state
         if not state or epoch < self._options.warmup_epochs:
             return

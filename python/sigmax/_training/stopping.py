@@ -1,4 +1,4 @@
-"""Early stopping: the best parameters so far, and when to give up."""
+"""Early stopping: the best parameters so far, and when to stop."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ class EarlyStopping:
     options : FitOptions
         Its `early_stopping` is not None.
     state : mapping of str to float, optional
-        What `state` was, to go on from: value and epoch of the best, epochs waited since.
+        An earlier `state` to continue from: value and epoch of the best, epochs since then.
     best : numpy.ndarray, optional
-        What `best` was.
+        The earlier `best`.
 
     Attributes
     ----------
@@ -58,7 +58,7 @@ class EarlyStopping:
         return self.state.get("waited", 0) >= self._options.patience
 
     def observe(self, history: History, parameters: Array) -> None:
-        """Take note of the last epoch of history; `state` is replaced, not written to."""
+        """Record the last epoch of history; `state` is replaced, not modified."""
         state = self.state
         value: float = getattr(history, self._series)[-1]
         gain = self._sign * (value - state["value"]) if state else math.inf
@@ -72,7 +72,7 @@ class EarlyStopping:
         self.state = {"value": value, "epoch": history.epochs - 1, "waited": 0}
 
     def restore(self, history: History, parameters: Array) -> None:
-        """Put the best parameters back, and tell history of which epoch they are."""
+        """Restore the best parameters, and record their epoch in history."""
         if self.best is not None:
             parameters[:] = self.best
             history.best_epoch = int(self.state["epoch"])

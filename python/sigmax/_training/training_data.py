@@ -20,14 +20,14 @@ if TYPE_CHECKING:
 
 @dataclass
 class TrainingData:
-    """All that a training works on.
+    """All data of a training.
 
     Attributes
     ----------
     rows : TrainingRows
         The rows to train on, weighted and prepared.
     source : Source
-        The same in pieces for C.
+        The same rows in pieces for C.
     validation : Examples or None
         Prepared as well.
     preparation : Preparation or None
@@ -77,7 +77,7 @@ def assemble(
 
 
 def require_hidden_layer(model: Model, options: FitOptions) -> None:
-    """Refuse dropout where there is nothing that could be left out."""
+    """Raise ValueError for dropout in a network without hidden layers."""
     sizes = model.layout.sizes
     if options.dropout and len(sizes) == 2:
         because = (f", but sizes {list(sizes)} have no hidden layer",)
@@ -115,7 +115,7 @@ def _validation(model: Model, X_val: object, y_val: object, sample_weight_val: o
 
 
 def _require_no_weights(options: FitOptions, sample_weight: object) -> None:
-    """Refuse what needs all rows at once."""
+    """Raise ValueError for arguments that need all rows at once."""
     reason = ", but X is a callable, whose rows are not known beforehand"
     if sample_weight is not None:
         raise ValueError(f"sample_weight is given{reason}; expected None")
@@ -166,10 +166,10 @@ def _preparation(model: Model, rows: TrainingRows, options: FitOptions) -> Prepa
         )
     lacking = "does not standardize" if options.standardize and own.mean is None else ""
     if options.nan == "mean" and own.fill is None:
-        lacking = "does not fill in what is missing"
+        lacking = "does not fill in missing values"
     if lacking:
         raise ValueError(
-            f"the network has a preparation already, which {lacking}; expected the options it was "
+            f"the network already has a preparation, which {lacking}; expected the options it was "
             "first trained with, or a new network"
         )
     return own

@@ -46,7 +46,7 @@ def new_progress(
 
 @dataclass(frozen=True, kw_only=True)
 class TrainingState:
-    """All of a run of `fit` but the network, the options and the data.
+    """The state of a run of `fit`, without the network, the options and the data.
 
     A state is replaced as a whole: Ctrl-C may come between any two lines of Python, and finds the
     old one or the new one. Only C writes into it, into `progress` and `optimizer_state`, together
@@ -71,9 +71,9 @@ class TrainingState:
     best : numpy.ndarray or None
         The best parameters so far, with early stopping.
     schedule : mapping of str to float
-        The numbers of a schedule that remembers; empty otherwise.
+        The numbers of a plateau schedule; empty otherwise.
     n_rows : int or None
-        Rows of the training data; None of a stream whose end was not seen yet.
+        Rows of the training data; None for a stream whose first epoch is not complete.
     marks : mapping of str to int
         What data it is, see `resuming.data_marks`; empty where nobody asks.
     finished : bool
