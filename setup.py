@@ -104,7 +104,7 @@ class BuildEngines(build_ext):
         ext.extra_link_args = [] if self.in_place else STRIP.get(sys.platform, [])
         if sys.platform == "linux" and links_with_gnu_ld(self.compiler.linker_so):
             layout = Path(self.build_temp) / "engines.ld"
-            layout.write_text(build_native.engine_layout(sets))
+            layout.write_text(build_native.section_script(sets))
             ext.extra_link_args = ["-T", str(layout), *ext.extra_link_args]
         super().build_extension(ext)
 
@@ -127,7 +127,7 @@ BUILD_FILES = [Path(__file__).resolve(), build_native.CSRC / "build_native.py"]
 
 
 def links_with_gnu_ld(command: list[str]) -> bool:
-    """Whether a compiler's linker reads build_native.engine_layout; others have other scripts."""
+    """Whether a compiler's linker reads build_native.section_script; others have other scripts."""
     process = subprocess.run(
         [*command, "-Wl,--version"], capture_output=True, text=True, check=False
     )

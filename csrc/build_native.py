@@ -208,7 +208,7 @@ def units(machine: str | None = None, family: str = "gcc") -> list[Unit]:
     return result
 
 
-def engine_layout(sets: Sequence[InstructionSet]) -> str:
+def section_script(sets: Sequence[InstructionSet]) -> str:
     """Return a script for GNU ld: a section of its own for the engines of each instruction set.
 
     Its functions for float32 and float64 lie in pairs, by name. Deflate, which compresses a wheel,

@@ -18,7 +18,7 @@ FEWEST = 1000  # of its own kind in the two engines of a set: else the compiler 
 def misplaced_instructions(module: SharedObject) -> list[str]:
     """Complaints about the engines of a module, which may be stripped.
 
-    The engines of each instruction set lie in a section of its own, `build_native.engine_layout`.
+    The engines of each instruction set lie in a section of its own, `build_native.section_script`.
     So AVX may stand in the sections of v3 and v4 alone, and AVX-512 in that of v4.
     """
     expected = EXPECTED.get(module.machine, [])

@@ -125,33 +125,26 @@ class DenseRows(Rows):
         self.X = X
 
     def __len__(self) -> int:
-        """Count the rows."""
         return len(self.X)
 
     def raw(self, index: Index) -> Array:
-        """See `Rows`."""
         return self.X[index]
 
     block = raw
 
     def take(self, index: Index) -> DenseRows:
-        """See `Rows`."""
         return DenseRows(self.X[index], self.name)
 
     def prepared(self, preparation: Preparation | None, *, at_once: bool = True) -> DenseRows:
-        """See `Rows`; nothing is left to be done."""
         return self
 
     def number(self, row: int) -> int:
-        """See `Rows`."""
         return row
 
     def dense(self) -> DenseRows:
-        """See `Rows`."""
         return self
 
     def pointers(self) -> tuple[CData, CData, tuple[object, ...]]:
-        """See `Rows`."""
         data = pointer(self.X)
         return data, ffi.NULL, (self.X, data)
 
@@ -175,19 +168,15 @@ class ArrayRows(Rows):
         self._preparation = preparation
 
     def __len__(self) -> int:
-        """Count the rows."""
         return len(self._given if self._chosen is None else self._chosen)
 
     def scattered(self) -> contextlib.AbstractContextManager[None]:
-        """See `Rows`."""
         return scattered(self._given)
 
     def raw(self, index: Index) -> Array:
-        """See `Rows`."""
         return self._given[index if self._chosen is None else self._chosen[index]]
 
     def block(self, index: Index) -> Array:
-        """See `Rows`."""
         given = self.raw(index)
         if self._preparation is None:
             array = convert(given, self.dtype)
@@ -197,7 +186,6 @@ class ArrayRows(Rows):
         return array
 
     def take(self, index: Index) -> ArrayRows:
-        """See `Rows`."""
         if self._chosen is not None:
             chosen = self._chosen[index]
         elif isinstance(index, slice):
@@ -207,16 +195,15 @@ class ArrayRows(Rows):
         return self._with(chosen, self._preparation)
 
     def prepared(self, preparation: Preparation | None, *, at_once: bool = True) -> Rows:
-        """See `Rows`; a mapped file is never converted at once."""
+        # a mapped file is never converted at once
         rows = self._with(self._chosen, preparation)
         return rows.dense() if at_once and not self._mapped else rows
 
     def number(self, row: int) -> int:
-        """See `Rows`."""
         return row if self._chosen is None else int(self._chosen[row])
 
     def dense(self) -> DenseRows:
-        """See `Rows`; without a copy where none is needed."""
+        # without a copy where none is needed
         if self._preparation is None and self._chosen is None:
             return DenseRows(self.block(slice(0, len(self))), self.name)
         return super().dense()
@@ -255,15 +242,12 @@ class SparseRows(Rows):
         self._preparation = preparation
 
     def __len__(self) -> int:
-        """Count the rows."""
         return len(self.csr)
 
     def raw(self, index: Index) -> Array:
-        """See `Rows`."""
         return self.csr.take(index).toarray(self.width)
 
     def block(self, index: Index) -> Array:
-        """See `Rows`."""
         given = self.raw(index)
         if self._ready:
             return given
@@ -275,7 +259,6 @@ class SparseRows(Rows):
         return array
 
     def take(self, index: Index) -> SparseRows:
-        """See `Rows`."""
         if self._numbers is not None:
             numbers = self._numbers[index]
         else:
@@ -291,7 +274,7 @@ class SparseRows(Rows):
         )
 
     def prepared(self, preparation: Preparation | None, *, at_once: bool = True) -> SparseRows:
-        """See `Rows`; zeros that would not stay zeros are left to the dense blocks."""
+        """Zeros that would not stay zeros are left to the dense blocks."""
         if preparation is not None and not preparation.keeps_zeros:
             return SparseRows(
                 self.csr,
@@ -315,16 +298,14 @@ class SparseRows(Rows):
         return SparseRows(csr, self.name, self.dtype, self.width, ready=True, numbers=self._numbers)
 
     def number(self, row: int) -> int:
-        """See `Rows`."""
         return row if self._numbers is None else int(self._numbers[row])
 
     def entries(self, index: slice) -> tuple[Array, int]:
-        """See `Rows`; zeros that are not written down are counted all the same."""
+        # zeros that are not written down are counted all the same
         part = self.csr.take(index)
         return part.values, len(part) * self.width
 
     def pointers(self) -> tuple[CData, CData, tuple[object, ...]] | None:
-        """See `Rows`."""
         if not self._ready:
             return None
         row_start = pointer("int64_t[]", np.ascontiguousarray(self.csr.row_start))

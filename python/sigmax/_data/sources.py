@@ -74,11 +74,9 @@ class WholeSource:
 
     @property
     def n_rows(self) -> int:
-        """See `Source`."""
         return len(self._examples)
 
     def pieces(self, order: Array | None, batch_size: int, start: int) -> Iterator[Piece]:
-        """See `Source`: one piece."""
         if start < len(self._examples):
             yield Piece(self._examples, order, start)
 
@@ -93,11 +91,9 @@ class GatheredSource:
 
     @property
     def n_rows(self) -> int:
-        """See `Source`."""
         return len(self._examples)
 
     def pieces(self, order: Array | None, batch_size: int, start: int) -> Iterator[Piece]:
-        """See `Source`."""
         rows = self._examples.rows
         batches = _CHUNK_BYTES // (rows.width * rows.dtype.itemsize * batch_size)
         step = max(1, batches) * batch_size
@@ -126,11 +122,10 @@ class StreamSource:
 
     @property
     def n_rows(self) -> int | None:
-        """See `Source`: how many the last complete epoch had."""
+        """How many the last complete epoch had."""
         return self._n_rows
 
     def pieces(self, order: Array | None, batch_size: int, start: int) -> Iterator[Piece]:
-        """See `Source`; order is None."""
         count = 0
         carried: list[Examples] = []
         for opened in self._stream.parts():
@@ -197,19 +192,15 @@ class KnownRows:
         self.examples = examples
 
     def prepared(self, preparation: Preparation | None) -> KnownRows:
-        """See `TrainingRows`."""
         return KnownRows(self.examples.prepared(preparation))
 
     def parts(self) -> Iterator[Examples]:
-        """See `TrainingRows`: one part."""
         yield self.examples
 
     def blocks(self, n_rows: int) -> Iterator[Examples]:
-        """See `TrainingRows`."""
         return self.examples.blocks(n_rows)
 
     def source(self) -> Source:
-        """See `TrainingRows`."""
         examples = self.examples
         return WholeSource(examples) if examples.fits_c else GatheredSource(examples)
 
@@ -231,11 +222,9 @@ class Stream:
         self._layout, self._open, self.preparation = layout, blocks, preparation
 
     def prepared(self, preparation: Preparation | None) -> Stream:
-        """See `TrainingRows`; each block is prepared when it comes."""
         return Stream(self._layout, self._open, preparation)
 
     def parts(self) -> Iterator[Examples]:
-        """See `TrainingRows`: each block with rows, opened but not prepared."""
         layout = self._layout
         blocks = self._open()
         if not isinstance(blocks, Iterable):
@@ -268,12 +257,10 @@ class Stream:
                 close()
 
     def blocks(self, n_rows: int) -> Iterator[Examples]:
-        """See `TrainingRows`."""
         for part in self.parts():
             yield from part.prepared(self.preparation).blocks(n_rows)
 
     def source(self) -> Source:
-        """See `TrainingRows`."""
         return StreamSource(self)
 
 
