@@ -17,9 +17,10 @@
 struct dropout {
     double p; /* 0: none */
     uint64_t seed, step;
+    size_t first_row; /* the row of the batch that a pass begins with */
 };
 
-static const struct dropout without_dropout = {0, 0, 0};
+static const struct dropout without_dropout = {0, 0, 0, 0};
 
 enum { DROPOUT_ROWS = 4, DROPOUT_NEURONS = 256 };
 
@@ -42,7 +43,7 @@ static void drop_rows(void *context, size_t index, size_t worker)
             const size_t n = smaller(job->n - neuron, DROPOUT_NEURONS);
             real *const a = job->a + row * job->n + neuron;
             uint8_t keep[DROPOUT_NEURONS];
-            sigmax_dropout_mask_from(d.seed, d.step, job->layer, row, d.p, neuron, keep, n);
+            sigmax_dropout_mask_from(d.seed, d.step, job->layer, d.first_row + row, d.p, neuron, keep, n);
             LANEWISE
             for (size_t i = 0; i < n; i++) a[i] = keep[i] ? a[i] * scale : 0;
         }

@@ -108,4 +108,8 @@ const struct sigmax_engine ENGINE = {
     .activations = activations_of,
     .backprop = backprop,
     .train_batches = train_batches,
+    .gradient_workspace = gradient_workspace,
+    .gradient_sums = gradient_sums,
+    .update_workspace = update_workspace,
+    .update = update,
 };

@@ -199,6 +199,11 @@ static size_t update_blocks(size_t n_parameters)
     return count_of(n_parameters, UPDATE_BLOCK);
 }
 
+static size_t update_workspace(const struct sigmax_shape *shape)
+{
+    return update_blocks(shape->n_parameters) * sizeof(double);
+}
+
 /* The norm of a gradient whose squares are beyond a double, though it is not. */
 static double scaled_norm(const struct update_job *job)
 {
@@ -234,9 +239,10 @@ static int update_is_fused(const struct sigmax_training *training)
     return training->optimizer == SIGMAX_SGD && training->l1 == 0 && training->clip_norm == 0 && decay != 1;
 }
 
-/* Update number t = 1, 2, ... with the mean gradient of a batch. squares (update_blocks) is scratch. */
+/* Update number t = 1, 2, ... with the mean gradient (n_parameters) of a batch. workspace holds update_workspace() bytes.
+   */
 static void update(const struct sigmax_shape *shape, const struct sigmax_training *training, uint64_t t,
-                   const real *gradient, real *parameters, double *squares, const struct sigmax_team *team)
+                   const void *gradient, void *parameters, void *workspace, const struct sigmax_team *team)
 {
     enum { WORK = 16 }; /* of one parameter, in multiplications */
     struct update_job job = {
@@ -246,7 +252,7 @@ static void update(const struct sigmax_shape *shape, const struct sigmax_trainin
         .state = training->state,
         .n_weights = shape->n_weights,
         .n_parameters = shape->n_parameters,
-        .squares = squares,
+        .squares = workspace,
     };
     const double clip = training->clip_norm == 0 ? 1 : clipping(&job, training->clip_norm, team);
     job.weights = step_of(training, t, clip, 1);
