@@ -12,6 +12,7 @@
 #include "../engine.h"
 #include "../random.h"
 #include "real.h"
+#include "sizes.h"
 #include "tile.h"
 
 struct dropout {
@@ -21,8 +22,6 @@ struct dropout {
 };
 
 static const struct dropout without_dropout = {0, 0, 0, 0};
-
-enum { DROPOUT_ROWS = 4, DROPOUT_NEURONS = 256 };
 
 struct dropout_job {
     struct dropout dropout;

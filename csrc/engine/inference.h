@@ -14,13 +14,8 @@
 #include "finite.h"
 #include "forward.h"
 #include "pass.h"
+#include "sizes.h"
 #include "workspace.h"
-
-/* Rows of a block: enough to use each weight many times, few enough for their activations to stay in the cache. */
-enum { INFERENCE_ROWS = 96 };
-
-/* From so many rows on the weights are packed, unless that fills more than MOST_FILLING / 8 of the lanes in vain. */
-enum { PACKED_ROWS = 4 * INFERENCE_ROWS, MOST_FILLING = 2 };
 
 /* What the blocks share. */
 struct inference {
@@ -40,7 +35,7 @@ struct inference {
 static size_t cut_block(struct pass *block, size_t rows, void *start)
 {
     struct cutter cutter = {start, 0};
-    cut_pass(block, smaller(rows, INFERENCE_ROWS), 0, 1, &cutter);
+    cut_pass(block, smaller(rows, SIGMAX_INFERENCE_ROWS), 0, 1, &cutter);
     return cutter.used;
 }
 
@@ -68,7 +63,7 @@ static size_t packed_weights(const struct sigmax_shape *shape, size_t rows)
 /* Cuts the memory of the call; returns how many bytes it takes. job->pass has its shape and its rows. */
 static size_t cut_inference(struct inference *job, size_t n_threads, void *start)
 {
-    const size_t rows = job->pass.rows, blocks = count_of(rows, INFERENCE_ROWS);
+    const size_t rows = job->pass.rows, blocks = count_of(rows, SIGMAX_INFERENCE_ROWS);
     const size_t packed = packed_weights(job->pass.shape, rows);
     struct pass block = {.shape = job->pass.shape};
     struct cutter cutter = {start, 0};
@@ -174,7 +169,7 @@ static void infer_block(void *context, size_t index, size_t worker)
     const struct sigmax_shape *const shape = job->pass.shape;
     const struct sigmax_team alone = {1, job->pass.team->parallel}; /* a block is one thread's */
     const size_t k = shape->sizes[shape->n_layers], n_in = shape->sizes[0];
-    const size_t first = index * INFERENCE_ROWS, rows = smaller(job->pass.rows - first, INFERENCE_ROWS);
+    const size_t first = index * SIGMAX_INFERENCE_ROWS, rows = smaller(job->pass.rows - first, SIGMAX_INFERENCE_ROWS);
     struct pass block = {
         .shape = shape,
         .parameters = job->pass.parameters,
@@ -211,7 +206,7 @@ static int infer(const struct sigmax_shape *shape, const void *parameters, doubl
                  const struct sigmax_data *data, void *probabilities, int64_t *labels, double *cost, double *n_correct,
                  void *workspace, const struct sigmax_team *team)
 {
-    const size_t blocks = count_of(data->rows, INFERENCE_ROWS), n_threads = smaller(team->n_threads, blocks);
+    const size_t blocks = count_of(data->rows, SIGMAX_INFERENCE_ROWS), n_threads = smaller(team->n_threads, blocks);
     struct inference job = {
         .pass = {.shape = shape, .parameters = parameters, .X = data->X, .rows = data->rows, .team = team},
         .y = {data->labels, data->targets, data->sample_weight},

@@ -19,6 +19,7 @@
 #include "../engine.h"
 #include "matmul_gradient.h"
 #include "real.h"
+#include "sizes.h"
 #include "tile.h"
 
 static struct blend sgd_weights(double rate, double l2, size_t m)
@@ -124,8 +125,6 @@ static NOINLINE void update_adam(struct step s, const real *restrict g, real *re
 }
 
 /* ---- a pass over all parameters ---------------------------------------------------------------------------------- */
-
-enum { UPDATE_BLOCK = 4096 }; /* reals, so that a block of each array stays in the first cache */
 
 struct update_job {
     int optimizer;

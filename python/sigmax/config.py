@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -124,13 +123,16 @@ def _instruction_set_in_use() -> str:
 def _thread_reason() -> str:
     if _chosen_threads is not None:
         return "set_num_threads"
+    source = lib.sigmax_num_threads_source()
     reason = "affinity and quotas"
-    # the twin of number_of_variable in csrc/machine/processors.c
-    for name, end in (("OMP_NUM_THREADS", r"(,|\Z)"), ("SIGMAX_NUM_THREADS", r"\Z")):
+    for name, its_own in (
+        ("OMP_NUM_THREADS", lib.SIGMAX_THREADS_OMP_VARIABLE),
+        ("SIGMAX_NUM_THREADS", lib.SIGMAX_THREADS_OWN_VARIABLE),
+    ):
         text = os.environ.get(name, "")
-        if re.match(rf"\s*\+?\d*[1-9]\d*\s*{end}", text, re.ASCII):
+        if source == its_own:
             reason = f"{name}={text}"
-        elif text:
+        elif text and source != lib.SIGMAX_THREADS_OWN_VARIABLE:
             reason += f"; {name}={text} is ignored, an integer >= 1 is expected"
     return reason
 

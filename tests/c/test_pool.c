@@ -187,7 +187,9 @@ static void test_set_num_threads(void)
     CHECK(sigmax_set_num_threads(1000000) == SIGMAX_OK, "1000000 was refused");
     CHECK(sigmax_get_num_threads() == SIGMAX_MAX_THREADS, "%d", sigmax_get_num_threads());
     CHECK(sigmax_set_num_threads(0) == SIGMAX_OK, "0 was refused");
-    CHECK(sigmax_get_num_threads() == sigmax_default_num_threads(), "%d", sigmax_get_num_threads());
+    int source;
+    CHECK(sigmax_get_num_threads() == sigmax_default_num_threads(&source), "%d", sigmax_get_num_threads());
+    CHECK(sigmax_num_threads_source() == source, "%d", sigmax_num_threads_source());
 }
 
 int main(void)
