@@ -50,7 +50,7 @@ static void run_alone(size_t n_threads, size_t n_tasks, sigmax_task task, void *
 static void measure(size_t rows, size_t n_in, size_t n_out, double fastest[3])
 {
     const struct sigmax_engine *const engine = &SEARCHED_ENGINE;
-    const struct sigmax_team alone = {1, run_alone};
+    const struct sigmax_pool alone = {1, run_alone};
     void *const a = zeros(rows * n_in * sizeof(real)), *const w = zeros(n_in * n_out * sizeof(real));
     void *const b = zeros(n_out * sizeof(real)), *const z = zeros(rows * n_out * sizeof(real));
     void *const delta = zeros(rows * n_in * sizeof(real));

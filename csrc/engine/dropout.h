@@ -50,11 +50,11 @@ static void drop_rows(void *context, size_t index, size_t worker)
 }
 
 /* a (rows, n) of hidden layer `layer` becomes a * mask / q. */
-static void drop(struct dropout dropout, size_t layer, real *a, size_t rows, size_t n, const struct sigmax_team *team)
+static void drop(struct dropout dropout, size_t layer, real *a, size_t rows, size_t n, const struct sigmax_pool *pool)
 {
     enum { WORK = 16 }; /* of one mask entry, in multiplications */
     struct dropout_job job = {dropout, layer, rows, n, a};
-    run_tasks(team, WORK * (double)rows * (double)n, count_of(rows, DROPOUT_ROWS), drop_rows, &job);
+    run_tasks(pool, WORK * (double)rows * (double)n, count_of(rows, DROPOUT_ROWS), drop_rows, &job);
 }
 
 #endif

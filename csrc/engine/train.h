@@ -24,24 +24,24 @@ static size_t backprop_workspace(const struct sigmax_shape *shape, size_t rows, 
 }
 
 static void activations_of(const struct sigmax_shape *shape, const void *parameters, const void *X, size_t rows,
-                           void *activations, void *workspace, const struct sigmax_team *team)
+                           void *activations, void *workspace, const struct sigmax_pool *pool)
 {
-    struct pass pass = {shape, parameters, X, rows, activations, NULL, NULL, NULL, team};
+    struct pass pass = {shape, parameters, X, rows, activations, NULL, NULL, NULL, pool};
     struct cutter cutter = {workspace, 0};
-    cut_scratch(&pass, rows, team->n_threads, &cutter);
+    cut_scratch(&pass, rows, pool->n_threads, &cutter);
     forward(&pass);
 }
 
 static void backprop(const struct sigmax_shape *shape, const void *parameters, const struct sigmax_data *data,
                      double *cost, void *activations, void *deltas, void *gradient, void *workspace,
-                     const struct sigmax_team *team)
+                     const struct sigmax_pool *pool)
 {
     const struct truth y = {data->labels, data->targets, data->sample_weight};
     const struct blend mean = mean_of(data->rows);
-    struct pass pass = {shape, parameters, data->X, data->rows, activations, deltas, NULL, NULL, team};
+    struct pass pass = {shape, parameters, data->X, data->rows, activations, deltas, NULL, NULL, pool};
     struct cutter cutter = {workspace, 0};
     double sum = 0, n_correct = 0;
-    cut_scratch(&pass, data->rows, team->n_threads, &cutter);
+    cut_scratch(&pass, data->rows, pool->n_threads, &cutter);
     forward_to_z(&pass, without_dropout);
     output_error(&pass, y, &sum, &n_correct);
     backward(&pass, 1, mean, mean, gradient);
@@ -91,16 +91,16 @@ static void learn(const struct train_memory *memory, const struct sigmax_trainin
     } else {
         const struct blend mean = mean_of(pass->rows);
         backward(pass, q, mean, mean, memory->gradient);
-        update(pass->shape, training, step + 1, memory->gradient, parameters, memory->update, pass->team);
+        update(pass->shape, training, step + 1, memory->gradient, parameters, memory->update, pass->pool);
     }
 }
 
 static void train_batches(const struct sigmax_shape *shape, void *parameters, const struct sigmax_data *data,
                           const struct sigmax_training *training, struct sigmax_progress *progress, size_t n_batches,
-                          void *workspace, const struct sigmax_team *team)
+                          void *workspace, const struct sigmax_pool *pool)
 {
-    struct train_memory memory = {.pass = {.parameters = parameters, .team = team}};
-    train_memory(&memory, shape, smaller(training->batch_size, data->rows), update_is_fused(training), team->n_threads,
+    struct train_memory memory = {.pass = {.parameters = parameters, .pool = pool}};
+    train_memory(&memory, shape, smaller(training->batch_size, data->rows), update_is_fused(training), pool->n_threads,
                  workspace);
     for (size_t i = 0; i < n_batches; i++) {
         const size_t rows = smaller(training->batch_size, data->rows - progress->position);
@@ -154,12 +154,12 @@ static double weight_of(struct truth y, size_t rows)
 /* sums->gradient += sum_x s_x dC_x/dw and sum_x s_x dC_x/db, that is BP3 and BP4 without 1/n. */
 static void gradient_sums(const struct sigmax_shape *shape, const void *parameters, const struct sigmax_data *data,
                           const struct sigmax_training *training, struct sigmax_block block, struct sigmax_sums *sums,
-                          void *workspace, const struct sigmax_team *team)
+                          void *workspace, const struct sigmax_pool *pool)
 {
     static const struct blend sum = {1, 1};
     const real q = (real)(1 - training->dropout);
-    struct sums_memory memory = {.pass = {.parameters = parameters, .team = team}};
-    sums_memory(&memory, shape, block.rows, team->n_threads, workspace);
+    struct sums_memory memory = {.pass = {.parameters = parameters, .pool = pool}};
+    sums_memory(&memory, shape, block.rows, pool->n_threads, workspace);
     for (size_t done = 0, rows; done < block.rows; done += rows) {
         rows = smaller(block.rows - done, SUM_ROWS);
         const struct dropout dropout = {training->dropout, training->seed, block.step, block.batch_row + done};

@@ -219,11 +219,11 @@ static double scaled_norm(const struct update_job *job)
 }
 
 /* The factor by which clipping shortens the gradient: 1 where its norm is within clip_norm. */
-static double clipping(struct update_job *job, double clip_norm, const struct sigmax_team *team)
+static double clipping(struct update_job *job, double clip_norm, const struct sigmax_pool *pool)
 {
     const size_t blocks = update_blocks(job->n_parameters);
     double sum = 0;
-    run_tasks(team, (double)job->n_parameters, blocks, square_block, job);
+    run_tasks(pool, (double)job->n_parameters, blocks, square_block, job);
     for (size_t i = 0; i < blocks; i++) sum += job->squares[i];
     const double norm = isinf(sum) ? scaled_norm(job) : sqrt(sum);
     const double factor = clip_norm / (norm + 1e-6);
@@ -241,7 +241,7 @@ static int update_is_fused(const struct sigmax_training *training)
 /* Update number t = 1, 2, ... with the mean gradient (n_parameters) of a batch. workspace holds update_workspace() bytes.
    */
 static void update(const struct sigmax_shape *shape, const struct sigmax_training *training, uint64_t t,
-                   const void *gradient, void *parameters, void *workspace, const struct sigmax_team *team)
+                   const void *gradient, void *parameters, void *workspace, const struct sigmax_pool *pool)
 {
     enum { WORK = 16 }; /* of one parameter, in multiplications */
     struct update_job job = {
@@ -253,10 +253,10 @@ static void update(const struct sigmax_shape *shape, const struct sigmax_trainin
         .n_parameters = shape->n_parameters,
         .squares = workspace,
     };
-    const double clip = training->clip_norm == 0 ? 1 : clipping(&job, training->clip_norm, team);
+    const double clip = training->clip_norm == 0 ? 1 : clipping(&job, training->clip_norm, pool);
     job.weights = step_of(training, t, clip, 1);
     job.biases = step_of(training, t, clip, 0);
-    run_tasks(team, WORK * (double)shape->n_parameters, update_blocks(shape->n_parameters), update_block, &job);
+    run_tasks(pool, WORK * (double)shape->n_parameters, update_blocks(shape->n_parameters), update_block, &job);
 }
 
 #endif

@@ -237,7 +237,7 @@ static void finish_job(size_t n)
             wait_while(&workers[w].state, &workers[w].bed, RUNNING, AWAITED);
 }
 
-void sigmax_parallel(size_t n_threads, size_t n_tasks, sigmax_pool_task task, void *context)
+void sigmax_pool_run(size_t n_threads, size_t n_tasks, sigmax_pool_task task, void *context)
 {
     if (n_threads > SIGMAX_MAX_THREADS) n_threads = SIGMAX_MAX_THREADS;
     if (n_threads > n_tasks) n_threads = n_tasks;

@@ -30,13 +30,13 @@ static void add_sums(const sigmax_network *network, const void *parameters, cons
                      const sigmax_training *training, struct sigmax_block block, struct sigmax_sums *sums,
                      size_t n_threads)
 {
-    const struct sigmax_team team = {n_threads, sigmax_parallel};
+    const struct sigmax_pool pool = {n_threads, sigmax_pool_run};
     const size_t bytes = network->engine->gradient_workspace(&network->shape, block.rows, n_threads);
     static struct arena arena;
     if (arena.begin == NULL) arena = new_arena(1 << 22);
     unsigned char *const workspace = place(arena, bytes, 1, AT_END);
     poison(arena, workspace, bytes);
-    network->engine->gradient_sums(&network->shape, parameters, data, training, block, sums, workspace, &team);
+    network->engine->gradient_sums(&network->shape, parameters, data, training, block, sums, workspace, &pool);
     CHECK(neighbourhood_is_untouched(arena, workspace, bytes), "%zu bytes of workspace are not enough", bytes);
 }
 
@@ -231,7 +231,7 @@ static void test_update(int dtype, int optimizer)
 {
     static double activations[N_ROWS * N_NEURONS], deltas[N_ROWS * N_NEURONS], gradient[N_PARAMETERS];
     double trained[N_PARAMETERS], states[2][2 * N_PARAMETERS] = {{0}}, workspace[64], cost;
-    const struct sigmax_team team = {1, sigmax_parallel};
+    const struct sigmax_pool pool = {1, sigmax_pool_run};
     struct small s;
     begin_small(&s, dtype);
     const struct sigmax_engine *const engine = s.network->engine;
@@ -248,7 +248,7 @@ static void test_update(int dtype, int optimizer)
         CHECK(status == SIGMAX_OK && cost == progress.cost / N_ROWS, "cost %.17g, expected %.17g", cost,
               progress.cost / N_ROWS);
         training.state = states[1];
-        engine->update(&s.network->shape, &training, step + 1, gradient, s.parameters, workspace, &team);
+        engine->update(&s.network->shape, &training, step + 1, gradient, s.parameters, workspace, &pool);
         CHECK(memcmp(trained, s.parameters, N_PARAMETERS * (size_t)dtype) == 0
                   && memcmp(states[0], states[1], sizeof states[0]) == 0,
               "%s f%d, optimiser %d, step %d: other bits than training", engine->instruction_set, 8 * dtype, optimizer,
