@@ -65,7 +65,7 @@ enum { SUM_ROWS = 512 };
 /* Products of fewer multiply-adds than this stay on the calling thread. */
 enum { PARALLEL_WORK = 1000000 };
 
-/* From so many rows on inference packs the weights, unless that fills more than MOST_FILLING / 8 of the lanes in vain. */
+/* From so many rows on inference packs the weights, unless more than MOST_FILLING / 8 of the lanes would be zeros. */
 enum { PACKED_ROWS = 4 * SIGMAX_INFERENCE_ROWS, MOST_FILLING = 2 };
 
 /* Softmax takes rows of up to so many entries LANES at a time and side by side: a single one fills no vector. Of longer

@@ -238,8 +238,7 @@ static int update_is_fused(const struct sigmax_training *training)
     return training->optimizer == SIGMAX_SGD && training->l1 == 0 && training->clip_norm == 0 && decay != 1;
 }
 
-/* Update number t = 1, 2, ... with the mean gradient (n_parameters) of a batch. workspace holds update_workspace() bytes.
-   */
+/* Update number t = 1, 2, ... with the mean gradient (n_parameters) of a batch, in update_workspace() bytes. */
 static void update(const struct sigmax_shape *shape, const struct sigmax_training *training, uint64_t t,
                    const void *gradient, void *parameters, void *workspace, const struct sigmax_pool *pool)
 {

@@ -65,7 +65,8 @@ static sigmax_data targeted(const struct small *s)
     return data;
 }
 
-/* Every number that any optimiser looks at, clipping and penalties. epsilon is above the rounding errors of a float's gradient. */
+/* Every number that any optimiser looks at, clipping and penalties. epsilon is above the rounding errors of a float's
+   gradient. */
 static inline sigmax_training every_number(int optimizer)
 {
     const sigmax_training training = {
