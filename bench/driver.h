@@ -36,7 +36,7 @@ static void run_alone(size_t n_threads, size_t n_tasks, sigmax_task task, void *
     for (size_t i = 0; i < n_tasks; i++) task(context, i, 0);
 }
 
-static const struct sigmax_team alone = {1, run_alone};
+static const struct sigmax_pool alone = {1, run_alone};
 
 /* How often a product is repeated, so that it does about `flops` operations. */
 static size_t repeats_of(size_t rows, size_t n_in, size_t n_out, double flops)

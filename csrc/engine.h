@@ -29,10 +29,26 @@ struct sigmax_shape {
    the same worker, so that it can choose a piece of scratch memory. */
 typedef void (*sigmax_task)(void *context, size_t index, size_t worker);
 
-/* The threads that a call may use, and what runs tasks on them: sigmax_parallel of machine/pool.h. */
-struct sigmax_team {
+/* The pool as a call may use it: its function sigmax_pool_run (machine/pool.h), and how many threads to ask it for. */
+struct sigmax_pool {
     size_t n_threads;
-    void (*parallel)(size_t n_threads, size_t n_tasks, sigmax_task task, void *context);
+    void (*run)(size_t n_threads, size_t n_tasks, sigmax_task task, void *context);
+};
+
+/* Some rows of the batch of one update. The others may be another call's, or another process's. */
+struct sigmax_block {
+    size_t position;  /* of the first in training->order; the number of the row itself where that is NULL */
+    size_t rows;      /* >= 1 */
+    size_t batch_row; /* the first one's place in the batch, which its dropout masks depend on */
+    uint64_t step;    /* updates done before this one, likewise */
+};
+
+/* Sums over rows x, each with its weight s, 1 where there are no weights. */
+struct sigmax_sums {
+    double *gradient; /* (n_parameters), laid out as the parameters: sum of s dC_x/dw and s dC_x/db */
+    double cost;      /* sum of s C_x in nats */
+    double weight;    /* sum of s */
+    double n_correct; /* sum of s over the rows that are classified correctly */
 };
 
 struct sigmax_engine {
@@ -58,14 +74,14 @@ struct sigmax_engine {
      */
     size_t (*product_scratch)(size_t rows, size_t n_in, size_t n_out, size_t n_threads);
     void (*matmul_forward)(const void *a, const void *w, const void *b, void *z, size_t rows, size_t n_in, size_t n_out,
-                           void *scratch, const struct sigmax_team *team);
+                           void *scratch, const struct sigmax_pool *pool);
     void (*matmul_delta)(const void *delta, const void *w, void *out, size_t rows, size_t n_in, size_t n_out,
-                         void *scratch, const struct sigmax_team *team);
+                         void *scratch, const struct sigmax_pool *pool);
     void (*matmul_gradient)(const void *delta, const void *a, double scale, void *out, size_t rows, size_t n_in,
-                            size_t n_out, void *scratch, const struct sigmax_team *team);
+                            size_t n_out, void *scratch, const struct sigmax_pool *pool);
 
-    /* The bytes of workspace that the four functions below need; SIZE_MAX when they cannot be counted.
-       rows: of the data. */
+    /* The bytes of workspace that infer, activations and backprop, train_batches need; SIZE_MAX when they cannot be
+       counted. rows: of the data. */
     size_t (*inference_workspace)(const struct sigmax_shape *shape, size_t rows, size_t n_threads);
     size_t (*backprop_workspace)(const struct sigmax_shape *shape, size_t rows, size_t n_threads);
     size_t (*train_workspace)(const struct sigmax_shape *shape, const struct sigmax_training *training, size_t rows,
@@ -77,18 +93,41 @@ struct sigmax_engine {
        while a block is in the cache, SIGMAX_NOT_A_NUMBER when an output is NaN, and outputs without meaning in both. */
     int (*infer)(const struct sigmax_shape *shape, const void *parameters, double temperature,
                  const struct sigmax_data *data, void *probabilities, int64_t *labels, double *cost, double *n_correct,
-                 void *workspace, const struct sigmax_team *team);
+                 void *workspace, const struct sigmax_pool *pool);
     /* a_1, ..., a_L of all rows; workspace as for backprop. */
     void (*activations)(const struct sigmax_shape *shape, const void *parameters, const void *X, size_t rows,
-                        void *activations, void *workspace, const struct sigmax_team *team);
+                        void *activations, void *workspace, const struct sigmax_pool *pool);
     /* As sigmax_backprop; *cost is the mean. */
     void (*backprop)(const struct sigmax_shape *shape, const void *parameters, const struct sigmax_data *data,
                      double *cost, void *activations, void *deltas, void *gradient, void *workspace,
-                     const struct sigmax_team *team);
+                     const struct sigmax_pool *pool);
     /* As sigmax_train, without its care for divergence: what comes out may not be finite. */
     void (*train_batches)(const struct sigmax_shape *shape, void *parameters, const struct sigmax_data *data,
                           const struct sigmax_training *training, struct sigmax_progress *progress, size_t n_batches,
-                          void *workspace, const struct sigmax_team *team);
+                          void *workspace, const struct sigmax_pool *pool);
+
+    /*
+     * The two halves of an update that train_batches does at once. It takes the mean gradient of a batch:
+     * gradient_sums of all its rows, divided by their number.
+     *
+     * gradient_sums adds to *sums what the rows of a block come to: sparse rows, weights, label smoothing and dropout
+     * as in train_batches, of training nothing else. Passes of 512 rows at most are summed up in reals, and these sums
+     * in doubles: memory is bounded, and what comes out does not depend on the number of threads. It does depend, by
+     * rounding errors, on how a batch is cut into blocks. Not finite where a pass is not.
+     *
+     * update does update number t = 1, 2, ... of training->optimizer with gradient (n_parameters) real, clipping and
+     * penalties included: what train_batches does, but for plain gradient descent, which train_batches does within BP3
+     * and BP4, with other rounding errors. parameters and training->state are changed in place.
+     *
+     * The workspaces: of gradient_sums with blocks of at most so many rows, and of update; SIZE_MAX as above.
+     */
+    size_t (*gradient_workspace)(const struct sigmax_shape *shape, size_t rows, size_t n_threads);
+    void (*gradient_sums)(const struct sigmax_shape *shape, const void *parameters, const struct sigmax_data *data,
+                          const struct sigmax_training *training, struct sigmax_block block, struct sigmax_sums *sums,
+                          void *workspace, const struct sigmax_pool *pool);
+    size_t (*update_workspace)(const struct sigmax_shape *shape);
+    void (*update)(const struct sigmax_shape *shape, const struct sigmax_training *training, uint64_t t,
+                   const void *gradient, void *parameters, void *workspace, const struct sigmax_pool *pool);
 };
 
 #endif

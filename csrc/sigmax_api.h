@@ -111,9 +111,13 @@ int sigmax_initialize(const sigmax_network *network, void *parameters, int init,
 
 /* ---- use: X (rows, n_0) real, finite; zero rows are allowed and do nothing -------------------------------------- */
 
+/* Rows are computed in blocks of this many, from the first row on. */
+enum { SIGMAX_INFERENCE_ROWS = 96 };
+
 /* probabilities (rows, n_L) real = softmax(z_L / temperature), a_L at a temperature of 1; temperature is finite and >
    0. Memory beyond the arguments is bounded, but for a fifth of a byte a row. After SIGMAX_NOT_FINITE and
-   SIGMAX_NOT_A_NUMBER what is written there means nothing. */
+   SIGMAX_NOT_A_NUMBER what is written there means nothing. Calls with a multiple of SIGMAX_INFERENCE_ROWS rows give
+   the same bits as one call with all of them. */
 int sigmax_predict_proba(const sigmax_network *network, const void *parameters, double temperature, const void *X,
                          size_t rows, void *probabilities);
 /* labels (rows): the first largest output of each row. SIGMAX_NOT_FINITE and SIGMAX_NOT_A_NUMBER as above. */
@@ -281,3 +285,13 @@ int sigmax_peak(int dtype, size_t n, double *flops);
    negative one is SIGMAX_BAD_ARGUMENT. */
 int sigmax_get_num_threads(void);
 int sigmax_set_num_threads(int n);
+
+typedef enum sigmax_thread_source {
+    SIGMAX_THREADS_SET = 1,          /* sigmax_set_num_threads */
+    SIGMAX_THREADS_OWN_VARIABLE = 2, /* SIGMAX_NUM_THREADS, a positive integer */
+    SIGMAX_THREADS_OMP_VARIABLE = 3, /* OMP_NUM_THREADS, a list that begins with a positive integer */
+    SIGMAX_THREADS_MACHINE = 4       /* affinity and quotas; variables that are something else count as not set */
+} sigmax_thread_source;
+
+/* Where the number that sigmax_get_num_threads returns comes from: a sigmax_thread_source. */
+int sigmax_num_threads_source(void);

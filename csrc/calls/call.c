@@ -35,10 +35,10 @@ int sigmax_workspace_within(struct sigmax_workspace *workspace, void *given, siz
     return SIGMAX_OK;
 }
 
-struct sigmax_team sigmax_team_of_this_call(void)
+struct sigmax_pool sigmax_pool_of_this_call(void)
 {
-    const struct sigmax_team team = {(size_t)sigmax_get_num_threads(), sigmax_parallel};
-    return team;
+    const struct sigmax_pool pool = {(size_t)sigmax_get_num_threads(), sigmax_pool_run};
+    return pool;
 }
 
 int sigmax_check_rows(const sigmax_network *network, size_t rows)

@@ -21,8 +21,8 @@ int sigmax_workspace_allocate(struct sigmax_workspace *workspace, size_t bytes);
 /* The same within the given_bytes bytes at `given`, with nothing to free, where they are enough. */
 int sigmax_workspace_within(struct sigmax_workspace *workspace, void *given, size_t given_bytes, size_t bytes);
 
-/* The threads that a call beginning now may use. */
-struct sigmax_team sigmax_team_of_this_call(void);
+/* The pool as a call beginning now may use it. */
+struct sigmax_pool sigmax_pool_of_this_call(void);
 
 /* SIGMAX_OK when nothing is NULL that must not be, exactly one of X and sparse, and of labels and targets, is given,
    and the bytes of rows of input and of every activation can be counted. Labels are not looked at. */

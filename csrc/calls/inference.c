@@ -9,13 +9,13 @@ static int infer(const sigmax_network *network, const void *parameters, double t
 {
     int status = sigmax_check_rows(network, data->rows);
     if (status != SIGMAX_OK) return status;
-    const struct sigmax_team team = sigmax_team_of_this_call();
-    const size_t bytes = network->engine->inference_workspace(&network->shape, data->rows, team.n_threads);
+    const struct sigmax_pool pool = sigmax_pool_of_this_call();
+    const size_t bytes = network->engine->inference_workspace(&network->shape, data->rows, pool.n_threads);
     struct sigmax_workspace workspace;
     status = sigmax_workspace_allocate(&workspace, bytes);
     if (status != SIGMAX_OK) return status;
     status = network->engine->infer(&network->shape, parameters, temperature, data, probabilities, labels, cost,
-                                    n_correct, workspace.start, &team);
+                                    n_correct, workspace.start, &pool);
     free(workspace.block);
     return status;
 }
@@ -58,12 +58,12 @@ int sigmax_activations(const sigmax_network *network, const void *parameters, co
     int status = sigmax_check_rows(network, rows);
     if (status != SIGMAX_OK) return status;
     if (!is_finite(network, X, rows * network->shape.sizes[0])) return SIGMAX_NOT_FINITE;
-    const struct sigmax_team team = sigmax_team_of_this_call();
+    const struct sigmax_pool pool = sigmax_pool_of_this_call();
     struct sigmax_workspace workspace;
     status = sigmax_workspace_allocate(&workspace,
-                                       network->engine->backprop_workspace(&network->shape, rows, team.n_threads));
+                                       network->engine->backprop_workspace(&network->shape, rows, pool.n_threads));
     if (status != SIGMAX_OK) return status;
-    network->engine->activations(&network->shape, parameters, X, rows, activations, workspace.start, &team);
+    network->engine->activations(&network->shape, parameters, X, rows, activations, workspace.start, &pool);
     free(workspace.block);
     return SIGMAX_OK;
 }
@@ -102,12 +102,12 @@ int sigmax_backprop(const sigmax_network *network, const void *parameters, const
         return SIGMAX_BAD_LABEL;
     }
     if (!is_finite(network, data->X, data->rows * shape->sizes[0])) return SIGMAX_NOT_FINITE;
-    const struct sigmax_team team = sigmax_team_of_this_call();
+    const struct sigmax_pool pool = sigmax_pool_of_this_call();
     struct sigmax_workspace workspace;
     status
-        = sigmax_workspace_allocate(&workspace, network->engine->backprop_workspace(shape, data->rows, team.n_threads));
+        = sigmax_workspace_allocate(&workspace, network->engine->backprop_workspace(shape, data->rows, pool.n_threads));
     if (status != SIGMAX_OK) return status;
-    network->engine->backprop(shape, parameters, data, cost, activations, deltas, gradient, workspace.start, &team);
+    network->engine->backprop(shape, parameters, data, cost, activations, deltas, gradient, workspace.start, &pool);
     free(workspace.block);
     const size_t outputs = data->rows * shape->sizes[shape->n_layers];
     const char *const a_L = (const char *)activations + (data->rows * shape->n_neurons - outputs) * network->real_size;

@@ -41,7 +41,7 @@ struct chunk {
     void *workspace;
     void *snapshot; /* the parameters, then the state */
     size_t parameter_bytes, state_bytes;
-    struct sigmax_team team;
+    struct sigmax_pool pool;
 };
 
 static void take_snapshot(const struct chunk *chunk)
@@ -69,7 +69,7 @@ static int run(const struct chunk *chunk, sigmax_progress *progress, size_t n_ba
     const struct sigmax_engine *const engine = chunk->network->engine;
     const struct sigmax_shape *const shape = &chunk->network->shape;
     engine->train_batches(shape, chunk->parameters, chunk->data, chunk->training, progress, n_batches, chunk->workspace,
-                          &chunk->team);
+                          &chunk->pool);
     return isfinite(progress->cost) && is_finite(chunk, chunk->parameters, chunk->parameter_bytes)
            && is_finite(chunk, chunk->training->state, chunk->state_bytes);
 }
@@ -200,7 +200,7 @@ size_t sigmax_train_workspace(const sigmax_network *network, const sigmax_traini
     struct memory_needed needed;
     if (network == NULL || training == NULL || !is_valid(training) || rows == 0
         || sigmax_check_rows(network, rows) != SIGMAX_OK
-        || !count_memory(network, training, rows, sigmax_team_of_this_call().n_threads, &needed)
+        || !count_memory(network, training, rows, sigmax_pool_of_this_call().n_threads, &needed)
         || needed.bytes > SIZE_MAX - SIGMAX_ALIGNMENT) {
         return SIZE_MAX;
     }
@@ -210,10 +210,10 @@ size_t sigmax_train_workspace(const sigmax_network *network, const sigmax_traini
 static int train(const sigmax_network *network, void *parameters, const sigmax_data *data,
                  const sigmax_training *training, sigmax_progress *progress, size_t n_batches)
 {
-    const struct sigmax_team team = sigmax_team_of_this_call();
+    const struct sigmax_pool pool = sigmax_pool_of_this_call();
     struct memory_needed needed;
     struct sigmax_workspace workspace;
-    if (!count_memory(network, training, data->rows, team.n_threads, &needed)) return SIGMAX_TOO_LARGE;
+    if (!count_memory(network, training, data->rows, pool.n_threads, &needed)) return SIGMAX_TOO_LARGE;
     int status = sigmax_workspace_within(&workspace, training->workspace, training->workspace_bytes, needed.bytes);
     if (status != SIGMAX_OK) return status;
     const struct chunk chunk = {
@@ -225,7 +225,7 @@ static int train(const sigmax_network *network, void *parameters, const sigmax_d
         .snapshot = (char *)workspace.start + needed.engine_bytes,
         .parameter_bytes = needed.parameter_bytes,
         .state_bytes = needed.state_bytes,
-        .team = team,
+        .pool = pool,
     };
     status = run_guarded(&chunk, progress, n_batches);
     free(workspace.block);

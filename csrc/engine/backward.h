@@ -52,9 +52,9 @@ static void weigh(real *delta, const double *sample_weight, size_t rows, size_t 
 /* BP2: delta_l = (delta_{l+1} W_{l+1}) * a_l * (1 - q a_l), q being the share that dropout kept, 1 without.
    delta_next (rows, n_next), w (n_next, n), a, delta (rows, n) */
 static void bp2(const real *delta_next, const real *w, const real *a, real q, real *delta, size_t rows, size_t n,
-                size_t n_next, void *scratch, const struct sigmax_team *team)
+                size_t n_next, void *scratch, const struct sigmax_pool *pool)
 {
-    matmul_delta(delta_next, w, a, q, delta, rows, n, n_next, scratch, team);
+    matmul_delta(delta_next, w, a, q, delta, rows, n, n_next, scratch, pool);
 }
 
 /* BP3 for `cols` neurons, a constant where inlined; the rows of delta are n apart. */
@@ -90,9 +90,9 @@ static void bp3(const real *delta, struct blend blend, real *nabla_b, size_t row
 /* BP4: nabla_w = nabla_w + (scale delta^T a - decay nabla_w).  delta (rows, n), a (rows, n_prev), nabla_w (n,
    n_prev) */
 static void bp4(const real *delta, const real *a, struct blend blend, real *nabla_w, size_t rows, size_t n_prev,
-                size_t n, void *scratch, const struct sigmax_team *team)
+                size_t n, void *scratch, const struct sigmax_pool *pool)
 {
-    matmul_gradient(delta, a, blend, nabla_w, rows, n_prev, n, scratch, team);
+    matmul_gradient(delta, a, blend, nabla_w, rows, n_prev, n, scratch, pool);
 }
 
 /* What leaves in `out` the mean over so many rows. */
@@ -132,10 +132,10 @@ static void backward(const struct pass *pass, real q, struct blend weights, stru
         if (l > 1) {
             const real *const w = pass->parameters + shape->weight_offset[l];
             real *const delta_prev = pass->deltas + layer_at(pass, l - 1);
-            bp2(delta, w, a_prev, q, delta_prev, rows, n_prev, n, pass->scratch, pass->team);
+            bp2(delta, w, a_prev, q, delta_prev, rows, n_prev, n, pass->scratch, pass->pool);
         }
         bp3(delta, biases, into + shape->bias_offset[l], rows, n);
-        bp4(delta, a_prev, weights, into + shape->weight_offset[l], rows, n_prev, n, pass->scratch, pass->team);
+        bp4(delta, a_prev, weights, into + shape->weight_offset[l], rows, n_prev, n, pass->scratch, pass->pool);
     }
 }
 

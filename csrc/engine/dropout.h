@@ -12,16 +12,16 @@
 #include "../engine.h"
 #include "../random.h"
 #include "real.h"
+#include "sizes.h"
 #include "tile.h"
 
 struct dropout {
     double p; /* 0: none */
     uint64_t seed, step;
+    size_t first_row; /* the row of the batch that a pass begins with */
 };
 
-static const struct dropout without_dropout = {0, 0, 0};
-
-enum { DROPOUT_ROWS = 4, DROPOUT_NEURONS = 256 };
+static const struct dropout without_dropout = {0, 0, 0, 0};
 
 struct dropout_job {
     struct dropout dropout;
@@ -42,7 +42,7 @@ static void drop_rows(void *context, size_t index, size_t worker)
             const size_t n = smaller(job->n - neuron, DROPOUT_NEURONS);
             real *const a = job->a + row * job->n + neuron;
             uint8_t keep[DROPOUT_NEURONS];
-            sigmax_dropout_mask_from(d.seed, d.step, job->layer, row, d.p, neuron, keep, n);
+            sigmax_dropout_mask_from(d.seed, d.step, job->layer, d.first_row + row, d.p, neuron, keep, n);
             LANEWISE
             for (size_t i = 0; i < n; i++) a[i] = keep[i] ? a[i] * scale : 0;
         }
@@ -50,11 +50,11 @@ static void drop_rows(void *context, size_t index, size_t worker)
 }
 
 /* a (rows, n) of hidden layer `layer` becomes a * mask / q. */
-static void drop(struct dropout dropout, size_t layer, real *a, size_t rows, size_t n, const struct sigmax_team *team)
+static void drop(struct dropout dropout, size_t layer, real *a, size_t rows, size_t n, const struct sigmax_pool *pool)
 {
     enum { WORK = 16 }; /* of one mask entry, in multiplications */
     struct dropout_job job = {dropout, layer, rows, n, a};
-    run_tasks(team, WORK * (double)rows * (double)n, count_of(rows, DROPOUT_ROWS), drop_rows, &job);
+    run_tasks(pool, WORK * (double)rows * (double)n, count_of(rows, DROPOUT_ROWS), drop_rows, &job);
 }
 
 #endif

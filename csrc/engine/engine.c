@@ -60,22 +60,22 @@ static size_t face_first_non_finite(const void *values, size_t n)
 }
 
 static void face_matmul_forward(const void *a, const void *w, const void *b, void *z, size_t rows, size_t n_in,
-                                size_t n_out, void *scratch, const struct sigmax_team *team)
+                                size_t n_out, void *scratch, const struct sigmax_pool *pool)
 {
-    matmul_forward(a, w, b, z, rows, n_in, n_out, 0, scratch, team);
+    matmul_forward(a, w, b, z, rows, n_in, n_out, 0, scratch, pool);
 }
 
 static void face_matmul_delta(const void *delta, const void *w, void *out, size_t rows, size_t n_in, size_t n_out,
-                              void *scratch, const struct sigmax_team *team)
+                              void *scratch, const struct sigmax_pool *pool)
 {
-    matmul_delta(delta, w, NULL, 1, out, rows, n_in, n_out, scratch, team);
+    matmul_delta(delta, w, NULL, 1, out, rows, n_in, n_out, scratch, pool);
 }
 
 static void face_matmul_gradient(const void *delta, const void *a, double scale, void *out, size_t rows, size_t n_in,
-                                 size_t n_out, void *scratch, const struct sigmax_team *team)
+                                 size_t n_out, void *scratch, const struct sigmax_pool *pool)
 {
     const struct blend blend = {1, (real)scale};
-    matmul_gradient(delta, a, blend, out, rows, n_in, n_out, scratch, team);
+    matmul_gradient(delta, a, blend, out, rows, n_in, n_out, scratch, pool);
 }
 
 #define JOIN_OF(a, b, c, d) a##b##c##d
@@ -108,4 +108,8 @@ const struct sigmax_engine ENGINE = {
     .activations = activations_of,
     .backprop = backprop,
     .train_batches = train_batches,
+    .gradient_workspace = gradient_workspace,
+    .gradient_sums = gradient_sums,
+    .update_workspace = update_workspace,
+    .update = update,
 };

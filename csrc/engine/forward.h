@@ -28,8 +28,8 @@ static void forward_to_z(const struct pass *pass, struct dropout dropout)
         real *const a_l = pass->activations + layer_at(pass, l);
         const size_t n_in = shape->sizes[l - 1], n_out = shape->sizes[l];
         const int hidden = l < shape->n_layers;
-        matmul_forward(a, w, b, a_l, pass->rows, n_in, n_out, hidden, pass->scratch, pass->team);
-        if (hidden && dropout.p != 0) drop(dropout, l, a_l, pass->rows, n_out, pass->team);
+        matmul_forward(a, w, b, a_l, pass->rows, n_in, n_out, hidden, pass->scratch, pass->pool);
+        if (hidden && dropout.p != 0) drop(dropout, l, a_l, pass->rows, n_out, pass->pool);
         a = a_l;
     }
 }

@@ -14,13 +14,8 @@
 #include "finite.h"
 #include "forward.h"
 #include "pass.h"
+#include "sizes.h"
 #include "workspace.h"
-
-/* Rows of a block: enough to use each weight many times, few enough for their activations to stay in the cache. */
-enum { INFERENCE_ROWS = 96 };
-
-/* From so many rows on the weights are packed, unless that fills more than MOST_FILLING / 8 of the lanes in vain. */
-enum { PACKED_ROWS = 4 * INFERENCE_ROWS, MOST_FILLING = 2 };
 
 /* What the blocks share. */
 struct inference {
@@ -40,7 +35,7 @@ struct inference {
 static size_t cut_block(struct pass *block, size_t rows, void *start)
 {
     struct cutter cutter = {start, 0};
-    cut_pass(block, smaller(rows, INFERENCE_ROWS), 0, 1, &cutter);
+    cut_pass(block, smaller(rows, SIGMAX_INFERENCE_ROWS), 0, 1, &cutter);
     return cutter.used;
 }
 
@@ -68,7 +63,7 @@ static size_t packed_weights(const struct sigmax_shape *shape, size_t rows)
 /* Cuts the memory of the call; returns how many bytes it takes. job->pass has its shape and its rows. */
 static size_t cut_inference(struct inference *job, size_t n_threads, void *start)
 {
-    const size_t rows = job->pass.rows, blocks = count_of(rows, INFERENCE_ROWS);
+    const size_t rows = job->pass.rows, blocks = count_of(rows, SIGMAX_INFERENCE_ROWS);
     const size_t packed = packed_weights(job->pass.shape, rows);
     struct pass block = {.shape = job->pass.shape};
     struct cutter cutter = {start, 0};
@@ -108,7 +103,7 @@ static void pack_weights(const struct pass *pass, real *packed)
     for (size_t l = 1; l <= shape->n_layers; l++) {
         const size_t n_in = shape->sizes[l - 1], n_packed = packed_neurons(n_in, shape->sizes[l]);
         struct packing job = {pass->parameters + shape->weight_offset[l], packed, n_in, n_packed};
-        run_tasks(pass->team, (double)n_in * (double)n_packed, count_of(n_packed, COLS), pack_neurons, &job);
+        run_tasks(pass->pool, (double)n_in * (double)n_packed, count_of(n_packed, COLS), pack_neurons, &job);
         packed += n_in * whole_vectors(n_packed);
     }
 }
@@ -141,7 +136,7 @@ static int forward_of_block(const struct pass *block, const real *packed)
         } else if (by_tiles > 0) {
             struct forward_job some = all;
             some.n_out = by_tiles;
-            forward_by_panels(some, block->team);
+            forward_by_panels(some, block->pool);
         }
         dots_of_neurons(&all, by_tiles, n_out);
         for (size_t r = 0; r < rows && finite && l == 1; r++) finite = is_finite(z[r * n_out]);
@@ -172,15 +167,15 @@ static void infer_block(void *context, size_t index, size_t worker)
 {
     const struct inference *const job = context;
     const struct sigmax_shape *const shape = job->pass.shape;
-    const struct sigmax_team alone = {1, job->pass.team->parallel}; /* a block is one thread's */
+    const struct sigmax_pool alone = {1, job->pass.pool->run}; /* a block is one thread's */
     const size_t k = shape->sizes[shape->n_layers], n_in = shape->sizes[0];
-    const size_t first = index * INFERENCE_ROWS, rows = smaller(job->pass.rows - first, INFERENCE_ROWS);
+    const size_t first = index * SIGMAX_INFERENCE_ROWS, rows = smaller(job->pass.rows - first, SIGMAX_INFERENCE_ROWS);
     struct pass block = {
         .shape = shape,
         .parameters = job->pass.parameters,
         .X = job->pass.X + first * n_in,
         .rows = rows,
-        .team = &alone,
+        .pool = &alone,
     };
     cut_block(&block, job->pass.rows, job->worker_memory + worker * job->worker_bytes);
     const int finite = forward_of_block(&block, job->packed);
@@ -209,11 +204,11 @@ static void infer_block(void *context, size_t index, size_t worker)
    */
 static int infer(const struct sigmax_shape *shape, const void *parameters, double temperature,
                  const struct sigmax_data *data, void *probabilities, int64_t *labels, double *cost, double *n_correct,
-                 void *workspace, const struct sigmax_team *team)
+                 void *workspace, const struct sigmax_pool *pool)
 {
-    const size_t blocks = count_of(data->rows, INFERENCE_ROWS), n_threads = smaller(team->n_threads, blocks);
+    const size_t blocks = count_of(data->rows, SIGMAX_INFERENCE_ROWS), n_threads = smaller(pool->n_threads, blocks);
     struct inference job = {
-        .pass = {.shape = shape, .parameters = parameters, .X = data->X, .rows = data->rows, .team = team},
+        .pass = {.shape = shape, .parameters = parameters, .X = data->X, .rows = data->rows, .pool = pool},
         .y = {data->labels, data->targets, data->sample_weight},
         .temperature = temperature,
         .probabilities = probabilities,
@@ -221,7 +216,7 @@ static int infer(const struct sigmax_shape *shape, const void *parameters, doubl
     };
     cut_inference(&job, n_threads, workspace);
     if (job.packed != NULL) pack_weights(&job.pass, job.packed);
-    team->parallel(n_threads, blocks, infer_block, &job);
+    pool->run(n_threads, blocks, infer_block, &job);
     int status = SIGMAX_OK;
     for (size_t i = 0; i < blocks; i++) {
         if (job.block_status[i] == SIGMAX_NOT_FINITE) return SIGMAX_NOT_FINITE;

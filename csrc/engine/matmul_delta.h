@@ -84,10 +84,10 @@ static void delta_panels(void *context, size_t index, size_t worker)
 
 /* out (rows, n_in) = delta (rows, n_out) w, w (n_out, n_in); times a (1 - q a), a (rows, n_in), unless a is NULL. */
 static void matmul_delta(const real *delta, const real *w, const real *a, real q, real *out, size_t rows, size_t n_in,
-                         size_t n_out, void *scratch, const struct sigmax_team *team)
+                         size_t n_out, void *scratch, const struct sigmax_pool *pool)
 {
     struct delta_job job = {delta, w, a, q, out, scratch, rows, n_in, n_out};
-    run_tasks(team, (double)rows * (double)n_in * (double)n_out, count_of(n_in, DELTA_PANELS * COLS), delta_panels,
+    run_tasks(pool, (double)rows * (double)n_in * (double)n_out, count_of(n_in, DELTA_PANELS * COLS), delta_panels,
               &job);
 }
 

@@ -144,14 +144,14 @@ static int forward_uses_dots(size_t rows, size_t n_in, size_t n_out)
 }
 
 /* z = a w^T + b by panels, z_row apart; sigmoid(z) where hidden. */
-static void forward_by_panels(struct forward_job job, const struct sigmax_team *team)
+static void forward_by_panels(struct forward_job job, const struct sigmax_pool *pool)
 {
     const size_t rows = job.rows, block = forward_block(rows, job.n_in);
     for (size_t row = 0; row < rows; row += job.rows) {
         job.rows = smaller(rows - row, block);
         const double work = (double)job.rows * (double)job.n_in * (double)job.n_out;
-        run_tasks(team, work, count_of(job.rows, COLS), pack_forward, &job);
-        run_tasks(team, work, count_of(job.n_out, ROWS), forward_panels, &job);
+        run_tasks(pool, work, count_of(job.rows, COLS), pack_forward, &job);
+        run_tasks(pool, work, count_of(job.n_out, ROWS), forward_panels, &job);
         job.a += job.rows * job.n_in;
         job.z += job.rows * job.z_row;
     }
@@ -159,15 +159,15 @@ static void forward_by_panels(struct forward_job job, const struct sigmax_team *
 
 /* z (rows, n_out) = a (rows, n_in) w^T + b, w (n_out, n_in), b (n_out); sigmoid(z) where hidden. */
 static void matmul_forward(const real *a, const real *w, const real *b, real *z, size_t rows, size_t n_in, size_t n_out,
-                           int hidden, void *scratch, const struct sigmax_team *team)
+                           int hidden, void *scratch, const struct sigmax_pool *pool)
 {
     const double work = (double)rows * (double)n_in * (double)n_out;
     struct forward_job job = {a, w, b, z, scratch, rows, n_in, n_out, n_out, 0};
     if (forward_uses_dots(rows, n_in, n_out)) {
-        run_tasks(team, work, count_of(n_out, DOT_NEURONS), forward_dots, &job);
+        run_tasks(pool, work, count_of(n_out, DOT_NEURONS), forward_dots, &job);
     } else {
         job.sigmoid = hidden && work >= PARALLEL_WORK; /* a small z is still in the first cache afterwards */
-        forward_by_panels(job, team);
+        forward_by_panels(job, pool);
     }
     if (hidden && !job.sigmoid) sigmoids(z, z, rows * n_out);
 }

@@ -161,7 +161,7 @@ static size_t gradient_block(size_t rows, size_t n_in)
 
 /* out (n_out, n_in) = out + (scale * delta^T a - decay * out), delta (rows, n_out), a (rows, n_in). */
 static void matmul_gradient(const real *delta, const real *a, struct blend blend, real *out, size_t rows, size_t n_in,
-                            size_t n_out, void *scratch, const struct sigmax_team *team)
+                            size_t n_out, void *scratch, const struct sigmax_pool *pool)
 {
     const size_t block = gradient_block(rows, n_in), neurons = count_of(n_out, ROWS) * ROWS;
     real *const panels = scratch;
@@ -175,12 +175,12 @@ static void matmul_gradient(const real *delta, const real *a, struct blend blend
         const double work = (double)job.rows * (double)n_in * (double)n_out;
         const size_t last = panel_begin(count_of(n_in, COLS) - 1, n_in);
         if (job.packed) {
-            run_tasks(team, work, count_of(job.rows, PACK_ROWS), pack_gradient_inputs, &job);
+            run_tasks(pool, work, count_of(job.rows, PACK_ROWS), pack_gradient_inputs, &job);
         } else if (n_in % LANES != 0) {
             pack_panel(job.a + last, n_in, job.rows, n_in - last, job.a_panels);
         }
-        run_tasks(team, work, count_of(n_out, ROWS), pack_gradient_deltas, &job);
-        run_tasks(team, work, count_of(n_out, ROWS), gradient_rows, &job);
+        run_tasks(pool, work, count_of(n_out, ROWS), pack_gradient_deltas, &job);
+        run_tasks(pool, work, count_of(n_out, ROWS), gradient_rows, &job);
         job.blend.decay = 0;
     }
 }

@@ -20,7 +20,7 @@ struct pass {
     real *deltas;               /* (rows * n_neurons), NULL where nothing goes backward */
     struct row_result *results; /* (rows) of the output layer */
     void *scratch;              /* network_scratch() bytes, of the products */
-    const struct sigmax_team *team;
+    const struct sigmax_pool *pool;
 };
 
 /* Where layer l = 1 ... L begins within activations and deltas. */

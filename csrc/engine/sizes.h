@@ -1,5 +1,7 @@
 /*
- * The sizes that the speed of the products hangs on: one home for them all.
+ * The sizes that speed depends on: of tiles, of what is packed, of blocks and of tasks. Those that cut a sum, named in
+ * their comments, are part of the result too. The one that callers know, SIGMAX_INFERENCE_ROWS, is in sigmax_api.h:
+ * enough rows to use each weight many times, few enough for their activations to stay in the cache.
  *
  * A tile is ROWS x COLS sums that stay in registers: ROWS is 2, 4 or 8, COLS 1 to 3 VECTORS of LANES reals. It needs
  * ROWS * VECTORS registers for the sums and VECTORS + 1 more. SHALLOW_ROWS is the height of the gradient's tiles for
@@ -10,6 +12,7 @@
 #ifndef SIGMAX_ENGINE_SIZES_H
 #define SIGMAX_ENGINE_SIZES_H
 
+#include "../engine.h"
 #include "real.h"
 
 #if defined(__AVX512F__)
@@ -52,14 +55,28 @@ enum { PACK_AT_ONCE = 16, DELTA_PANELS = 2 };
 enum { PANEL_BYTES = 512 * 1024 };
 
 /* The same for the gradient, whose panels are read once for every ROWS neurons, in order: that goes well from the third
-   level too, and fewer blocks mean fewer passes over the weights. */
+   level too, and fewer blocks mean fewer passes over the weights. It cuts sums. */
 enum { GRADIENT_BYTES = 2048 * 1024 };
 
 /* Examples that are summed up one after the other; their sums are then added. In float32 a single chain of 60,000
-   equal numbers errs by 5e-4. */
+   equal numbers errs by 5e-4. It cuts sums. */
 enum { SUM_ROWS = 512 };
 
 /* Products of fewer multiply-adds than this stay on the calling thread. */
 enum { PARALLEL_WORK = 1000000 };
+
+/* From so many rows on inference packs the weights, unless more than MOST_FILLING / 8 of the lanes would be zeros. */
+enum { PACKED_ROWS = 4 * SIGMAX_INFERENCE_ROWS, MOST_FILLING = 2 };
+
+/* Softmax takes rows of up to so many entries LANES at a time and side by side: a single one fills no vector. Of longer
+   rows whose a_L is not wanted, so many exponentials are taken together. */
+enum { SHORT_ROW = 64, EXPONENTIALS = 1024 };
+
+/* Reals of each array that an update works on at a time, so that they stay in the first cache. It cuts the sum of
+   squares of clipping. */
+enum { UPDATE_BLOCK = 4096 };
+
+/* A task of dropout, and how many neurons' masks are made at a time. */
+enum { DROPOUT_ROWS = 4, DROPOUT_NEURONS = 256 };
 
 #endif

@@ -15,6 +15,7 @@
 #include "activation.h"
 #include "panels.h"
 #include "real.h"
+#include "sizes.h"
 
 /* ---- a row and its sums ------------------------------------------------------------------------------------------ */
 
@@ -163,9 +164,6 @@ static NOINLINE size_t first_largest(const real *a, size_t k)
     return best;
 }
 
-/* Rows of up to so many entries are taken LANES at a time and side by side: a single one fills no vector. */
-enum { SHORT_ROW = 64 };
-
 /* n <= LANES rows of k <= SHORT_ROW entries; labels, targets and results those of the first of them. */
 static NOINLINE void softmax_of_short_rows(const real *z, real *a, const int64_t *labels, const real *targets,
                                            struct row_result *results, size_t n, size_t k)
@@ -263,16 +261,13 @@ static void softmax(const real *z, real *a, size_t rows, size_t k)
 
 /* ---- the cost alone, and the Jacobian ---------------------------------------------------------------------------- */
 
-/* Entries whose exponentials are taken together. */
-enum { BLOCK_REALS = 1024 };
-
 /* sum_j e^(z_j - m) of z (k), where a_L itself is not wanted */
 static inline struct exponential_sum exponential_sum_of(const real *z, real max, size_t k)
 {
     struct exponential_sum sum = {0, 0};
-    for (size_t first = 0; first < k; first += BLOCK_REALS) {
-        real e[BLOCK_REALS];
-        size_t n = smaller(BLOCK_REALS, k - first);
+    for (size_t first = 0; first < k; first += EXPONENTIALS) {
+        real e[EXPONENTIALS];
+        size_t n = smaller(EXPONENTIALS, k - first);
         exponential_decays(z + first, max, e, n);
         add_exponentials(&sum, e, n);
     }

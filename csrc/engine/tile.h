@@ -141,10 +141,10 @@ static inline void prefetch_rows(const real *rows, size_t row_length, size_t hei
 /* ---- tasks ------------------------------------------------------------------------------------------------------ */
 
 /* Runs the tasks of a product of `work` multiply-adds. */
-static void run_tasks(const struct sigmax_team *team, double work, size_t n_tasks, sigmax_task task, void *context)
+static void run_tasks(const struct sigmax_pool *pool, double work, size_t n_tasks, sigmax_task task, void *context)
 {
-    if (team->n_threads > 1 && n_tasks > 1 && work >= PARALLEL_WORK) {
-        team->parallel(smaller(team->n_threads, n_tasks), n_tasks, task, context);
+    if (pool->n_threads > 1 && n_tasks > 1 && work >= PARALLEL_WORK) {
+        pool->run(smaller(pool->n_threads, n_tasks), n_tasks, task, context);
     } else {
         for (size_t i = 0; i < n_tasks; i++) task(context, i, 0);
     }

@@ -19,6 +19,7 @@
 #include "../engine.h"
 #include "matmul_gradient.h"
 #include "real.h"
+#include "sizes.h"
 #include "tile.h"
 
 static struct blend sgd_weights(double rate, double l2, size_t m)
@@ -125,8 +126,6 @@ static NOINLINE void update_adam(struct step s, const real *restrict g, real *re
 
 /* ---- a pass over all parameters ---------------------------------------------------------------------------------- */
 
-enum { UPDATE_BLOCK = 4096 }; /* reals, so that a block of each array stays in the first cache */
-
 struct update_job {
     int optimizer;
     struct step weights, biases;
@@ -199,6 +198,11 @@ static size_t update_blocks(size_t n_parameters)
     return count_of(n_parameters, UPDATE_BLOCK);
 }
 
+static size_t update_workspace(const struct sigmax_shape *shape)
+{
+    return update_blocks(shape->n_parameters) * sizeof(double);
+}
+
 /* The norm of a gradient whose squares are beyond a double, though it is not. */
 static double scaled_norm(const struct update_job *job)
 {
@@ -215,11 +219,11 @@ static double scaled_norm(const struct update_job *job)
 }
 
 /* The factor by which clipping shortens the gradient: 1 where its norm is within clip_norm. */
-static double clipping(struct update_job *job, double clip_norm, const struct sigmax_team *team)
+static double clipping(struct update_job *job, double clip_norm, const struct sigmax_pool *pool)
 {
     const size_t blocks = update_blocks(job->n_parameters);
     double sum = 0;
-    run_tasks(team, (double)job->n_parameters, blocks, square_block, job);
+    run_tasks(pool, (double)job->n_parameters, blocks, square_block, job);
     for (size_t i = 0; i < blocks; i++) sum += job->squares[i];
     const double norm = isinf(sum) ? scaled_norm(job) : sqrt(sum);
     const double factor = clip_norm / (norm + 1e-6);
@@ -234,9 +238,9 @@ static int update_is_fused(const struct sigmax_training *training)
     return training->optimizer == SIGMAX_SGD && training->l1 == 0 && training->clip_norm == 0 && decay != 1;
 }
 
-/* Update number t = 1, 2, ... with the mean gradient of a batch. squares (update_blocks) is scratch. */
+/* Update number t = 1, 2, ... with the mean gradient (n_parameters) of a batch, in update_workspace() bytes. */
 static void update(const struct sigmax_shape *shape, const struct sigmax_training *training, uint64_t t,
-                   const real *gradient, real *parameters, double *squares, const struct sigmax_team *team)
+                   const void *gradient, void *parameters, void *workspace, const struct sigmax_pool *pool)
 {
     enum { WORK = 16 }; /* of one parameter, in multiplications */
     struct update_job job = {
@@ -246,12 +250,12 @@ static void update(const struct sigmax_shape *shape, const struct sigmax_trainin
         .state = training->state,
         .n_weights = shape->n_weights,
         .n_parameters = shape->n_parameters,
-        .squares = squares,
+        .squares = workspace,
     };
-    const double clip = training->clip_norm == 0 ? 1 : clipping(&job, training->clip_norm, team);
+    const double clip = training->clip_norm == 0 ? 1 : clipping(&job, training->clip_norm, pool);
     job.weights = step_of(training, t, clip, 1);
     job.biases = step_of(training, t, clip, 0);
-    run_tasks(team, WORK * (double)shape->n_parameters, update_blocks(shape->n_parameters), update_block, &job);
+    run_tasks(pool, WORK * (double)shape->n_parameters, update_blocks(shape->n_parameters), update_block, &job);
 }
 
 #endif

@@ -78,7 +78,10 @@ static struct {
 static struct worker workers[SIGMAX_MAX_THREADS - 1];
 static struct share shares[SIGMAX_MAX_THREADS]; /* by the number of the worker, the caller's first */
 
-static os_atomic num_threads; /* of sigmax_get_num_threads; 0 before it was determined */
+/* The number of sigmax_get_num_threads, and SOURCE times where it comes from: one word, so that both always belong
+   together; 0 before they were determined. */
+static os_atomic num_threads;
+enum { SOURCE = 2 * SIGMAX_MAX_THREADS };
 
 static OS_THREAD_LOCAL int inside_task;
 
@@ -234,7 +237,7 @@ static void finish_job(size_t n)
             wait_while(&workers[w].state, &workers[w].bed, RUNNING, AWAITED);
 }
 
-void sigmax_parallel(size_t n_threads, size_t n_tasks, sigmax_pool_task task, void *context)
+void sigmax_pool_run(size_t n_threads, size_t n_tasks, sigmax_pool_task task, void *context)
 {
     if (n_threads > SIGMAX_MAX_THREADS) n_threads = SIGMAX_MAX_THREADS;
     if (n_threads > n_tasks) n_threads = n_tasks;
@@ -260,20 +263,31 @@ void sigmax_parallel(size_t n_threads, size_t n_tasks, sigmax_pool_task task, vo
 
 /* ---- how many -------------------------------------------------------------------------------------------------- */
 
+static long number_and_source(void)
+{
+    const long known = os_load(&num_threads);
+    if (known != 0) return known;
+    int source;
+    const long number = sigmax_default_num_threads(&source);
+    os_compare_exchange(&num_threads, 0, number + SOURCE * source); /* a number that was set meanwhile stays */
+    return number + SOURCE * source;
+}
+
 int sigmax_get_num_threads(void)
 {
-    long n = os_load(&num_threads);
-    if (n == 0) {
-        n = sigmax_default_num_threads();
-        os_compare_exchange(&num_threads, 0, n); /* a number that was set meanwhile stays */
-    }
-    return (int)n;
+    return (int)(number_and_source() % SOURCE);
+}
+
+int sigmax_num_threads_source(void)
+{
+    return (int)(number_and_source() / SOURCE);
 }
 
 int sigmax_set_num_threads(int n)
 {
     if (n < 0) return SIGMAX_BAD_ARGUMENT;
-    os_store(&num_threads, n < SIGMAX_MAX_THREADS ? n : SIGMAX_MAX_THREADS);
+    if (n > SIGMAX_MAX_THREADS) n = SIGMAX_MAX_THREADS;
+    os_store(&num_threads, n == 0 ? 0 : n + SOURCE * SIGMAX_THREADS_SET);
     os_store(&pool.processors, 0);
     return SIGMAX_OK;
 }

@@ -22,6 +22,7 @@
 #include <sched.h>
 #endif
 
+#include "../sigmax.h"
 #include "cgroups.h"
 
 /* ---- environment ----------------------------------------------------------------------------------------------- */
@@ -39,11 +40,16 @@ static int number_of_variable(const char *name, int may_be_list)
     return number < SIGMAX_MAX_THREADS ? (int)number : SIGMAX_MAX_THREADS;
 }
 
-int sigmax_default_num_threads(void)
+int sigmax_default_num_threads(int *source)
 {
     int number = number_of_variable("SIGMAX_NUM_THREADS", 0);
-    if (number == 0) number = number_of_variable("OMP_NUM_THREADS", 1);
-    return number != 0 ? number : sigmax_available_processors();
+    *source = SIGMAX_THREADS_OWN_VARIABLE;
+    if (number != 0) return number;
+    number = number_of_variable("OMP_NUM_THREADS", 1);
+    *source = SIGMAX_THREADS_OMP_VARIABLE;
+    if (number != 0) return number;
+    *source = SIGMAX_THREADS_MACHINE;
+    return sigmax_available_processors();
 }
 
 /* ---- processors ------------------------------------------------------------------------------------------------ */

@@ -8,9 +8,9 @@
 /*
  * The default number of threads, 1 ... SIGMAX_MAX_THREADS, determined anew by each call: the environment variable
  * SIGMAX_NUM_THREADS, else the first item of OMP_NUM_THREADS, else sigmax_available_processors(). A variable that is
- * empty or no positive integer counts as not set.
+ * empty or no positive integer counts as not set. *source = which of the three it was, a sigmax_thread_source.
  */
-int sigmax_default_num_threads(void);
+int sigmax_default_num_threads(int *source);
 
 /*
  * How many threads of this process can run at once, 1 ... SIGMAX_MAX_THREADS, determined anew by each call: the

@@ -47,6 +47,11 @@ class _Lib:
     SIGMAX_RMSPROP: Final[int]
     SIGMAX_ADAM: Final[int]
     SIGMAX_ADAMW: Final[int]
+    SIGMAX_INFERENCE_ROWS: Final[int]
+    SIGMAX_THREADS_SET: Final[int]
+    SIGMAX_THREADS_OWN_VARIABLE: Final[int]
+    SIGMAX_THREADS_OMP_VARIABLE: Final[int]
+    SIGMAX_THREADS_MACHINE: Final[int]
 
     def sigmax_status_text(self, status: int, /) -> CData: ...
     def sigmax_network_create(
@@ -132,6 +137,7 @@ class _Lib:
     def sigmax_peak(self, dtype: int, n: int, flops: CData, /) -> int: ...
     def sigmax_get_num_threads(self) -> int: ...
     def sigmax_set_num_threads(self, n: int, /) -> int: ...
+    def sigmax_num_threads_source(self) -> int: ...
 
 ffi: _FFI
 lib: _Lib

@@ -60,7 +60,7 @@ static void meet(void *context, size_t index, size_t worker)
 static int threads_can_meet(size_t n)
 {
     struct meeting meeting = {0, (long)n, 0};
-    sigmax_parallel(n, n, meet, &meeting);
+    sigmax_pool_run(n, n, meet, &meeting);
     return meeting.late == 0;
 }
 
@@ -82,7 +82,7 @@ static void count_here(void *context, size_t index, size_t worker)
 static int runs_alone(size_t n_threads, size_t n_tasks)
 {
     struct tally tally = {pthread_self(), 0, 0, 0};
-    sigmax_parallel(n_threads, n_tasks, count_here, &tally);
+    sigmax_pool_run(n_threads, n_tasks, count_here, &tally);
     return !tally.elsewhere && !tally.disorder && tally.next == n_tasks;
 }
 
@@ -110,7 +110,7 @@ static void occupy(void *context, size_t index, size_t worker)
 
 static void *occupy_pool(void *occupation)
 {
-    sigmax_parallel(2, 2, occupy, occupation);
+    sigmax_pool_run(2, 2, occupy, occupation);
     return NULL;
 }
 

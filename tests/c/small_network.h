@@ -1,4 +1,5 @@
-/* A network 6-9-5-4 with random parameters, and 23 rows of data for it: enough for full and short batches. */
+/* A network 6-9-5-4 with random parameters, and 23 rows of data for it: enough for full and short batches; numbers to
+   train it with. */
 #ifndef SIGMAX_SMALL_NETWORK_H
 #define SIGMAX_SMALL_NETWORK_H
 
@@ -62,6 +63,27 @@ static sigmax_data targeted(const struct small *s)
 {
     const sigmax_data data = {.X = s->X, .targets = s->targets, .rows = N_ROWS};
     return data;
+}
+
+/* Every number that any optimiser looks at, clipping and penalties. epsilon is above the rounding errors of a float's
+   gradient. */
+static inline sigmax_training every_number(int optimizer)
+{
+    const sigmax_training training = {
+        .batch_size = 8,
+        .learning_rate = optimizer < SIGMAX_RMSPROP ? 0.25 : 0.015625,
+        .l2 = 0.03125,
+        .l1 = 0.0078125,
+        .clip_norm = 0.125,
+        .optimizer = optimizer,
+        .momentum = 0.75,
+        .beta1 = 0.875,
+        .beta2 = 0.96875,
+        .rho = 0.9375,
+        .epsilon = 1e-3,
+        .weight_decay = 0.25,
+    };
+    return training;
 }
 
 #endif

@@ -8,7 +8,14 @@
 #include "engines.h"
 #include "reals.h"
 
-enum { BLOCK = 96, BLOCKS = 5, LAST = 29, ROWS = BLOCKS * BLOCK + LAST, MOST_IN = 200, MOST_OUT = 150 };
+enum {
+    BLOCK = SIGMAX_INFERENCE_ROWS,
+    BLOCKS = 5,
+    LAST = 29,
+    ROWS = BLOCKS * BLOCK + LAST,
+    MOST_IN = 200,
+    MOST_OUT = 150
+};
 
 static double parameters[MOST_IN * MOST_OUT + MOST_OUT * (MOST_OUT + 2)], X[ROWS * MOST_IN];
 static double whole[ROWS * MOST_OUT], part[ROWS * MOST_OUT];

@@ -48,7 +48,7 @@ static void test_every_index_once(void)
         for (size_t n_tasks = 0; n_tasks <= MOST_TASKS; n_tasks += n_tasks < 40 ? 1 : 48) {
             memset(&roll, 0, sizeof roll);
             roll.n_threads = n_threads;
-            sigmax_parallel(n_threads, n_tasks, call_roll, &roll);
+            sigmax_pool_run(n_threads, n_tasks, call_roll, &roll);
             size_t wrong = 0;
             for (size_t i = 0; i < MOST_TASKS; i++) wrong += roll.calls[i] != (i < n_tasks);
             CHECK(wrong == 0, "%zu threads, %zu tasks: %zu indices not called once", n_threads, n_tasks, wrong);
@@ -66,7 +66,7 @@ static void test_results_are_visible(void)
     long wrong = 0;
     for (int round = 0; round < 5000; round++) {
         for (int i = 0; i < 64; i++) exchange.in[i] = round + i;
-        sigmax_parallel(2 + (size_t)round % 2, 64, double_it, &exchange);
+        sigmax_pool_run(2 + (size_t)round % 2, 64, double_it, &exchange);
         for (int i = 0; i < 64; i++) wrong += exchange.out[i] < 2 * (round + i) || exchange.out[i] > 2 * (round + i);
     }
     CHECK(wrong == 0, "%ld results not seen", wrong);
@@ -113,7 +113,7 @@ static void test_state_of_workers(void)
         memset(&portrait, 0, sizeof portrait);
         portrait.meeting.wanted = 4;
         fesetround(modes[m]);
-        sigmax_parallel(4, 4, draw_portrait, &portrait);
+        sigmax_pool_run(4, 4, draw_portrait, &portrait);
         fesetround(FE_TONEAREST);
         CHECK(portrait.meeting.late == 0, "four threads did not meet");
         for (int w = 0; w < 4; w++) {
@@ -133,7 +133,7 @@ static void test_nested_calls_run_alone(void)
 {
     for (size_t n = 1; n <= 4; n++) {
         long failed = 0;
-        sigmax_parallel(n, 200, call_from_task, &failed);
+        sigmax_pool_run(n, 200, call_from_task, &failed);
         CHECK(failed == 0, "%zu threads: %ld nested calls did not run alone", n, failed);
     }
     CHECK(threads_can_meet(4), "no threads after nested calls");
@@ -159,7 +159,7 @@ static void *call_often(void *context)
     long *wrong = context;
     for (int round = 0; round < 2000; round++) {
         for (int i = 0; i < 64; i++) exchange.in[i] = round + i;
-        sigmax_parallel(3, 64, double_it, &exchange);
+        sigmax_pool_run(3, 64, double_it, &exchange);
         for (int i = 0; i < 64; i++) *wrong += exchange.out[i] < 2 * (round + i) || exchange.out[i] > 2 * (round + i);
     }
     return NULL;
@@ -187,7 +187,9 @@ static void test_set_num_threads(void)
     CHECK(sigmax_set_num_threads(1000000) == SIGMAX_OK, "1000000 was refused");
     CHECK(sigmax_get_num_threads() == SIGMAX_MAX_THREADS, "%d", sigmax_get_num_threads());
     CHECK(sigmax_set_num_threads(0) == SIGMAX_OK, "0 was refused");
-    CHECK(sigmax_get_num_threads() == sigmax_default_num_threads(), "%d", sigmax_get_num_threads());
+    int source;
+    CHECK(sigmax_get_num_threads() == sigmax_default_num_threads(&source), "%d", sigmax_get_num_threads());
+    CHECK(sigmax_num_threads_source() == source, "%d", sigmax_num_threads_source());
 }
 
 int main(void)

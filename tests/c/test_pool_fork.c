@@ -83,7 +83,7 @@ static void *keep_busy(void *context)
     struct traffic *traffic = context;
     while (!read_now(&traffic->ended)) {
         struct exchange exchange = {{1}, {0}};
-        sigmax_parallel(3, 64, double_it, &exchange);
+        sigmax_pool_run(3, 64, double_it, &exchange);
         add_one(&traffic->calls);
     }
     return NULL;
@@ -119,7 +119,7 @@ static void test_fork_from_task(void)
 {
     long right = 0;
     fflush(stdout);
-    sigmax_parallel(3, 12, fork_from_task, &right);
+    sigmax_pool_run(3, 12, fork_from_task, &right);
     CHECK(right == 12, "%ld of 12 tasks saw their child", right);
 }
 
@@ -173,7 +173,7 @@ static void live_without_threads(void)
     for (int i = 0; i < 10; i++) CHECK(runs_alone(4, 100), "call %d without threads", i);
     setrlimit(RLIMIT_NPROC, &before);
     for (int i = 0; i < 1000; i++) /* refused once, the pool waits a while before it asks again */
-        sigmax_parallel(2, 2, call_from_task, &(long){0});
+        sigmax_pool_run(2, 2, call_from_task, &(long){0});
     CHECK(threads_can_meet(2), "no threads after the limit was raised");
 }
 

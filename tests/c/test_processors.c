@@ -43,34 +43,34 @@ static void test_environment(void)
     enum { AVAILABLE = 0 };
     static const struct {
         const char *sigmax, *omp;
-        int expected;
-    } cases[] = {{NULL, NULL, AVAILABLE},
-                 {"3", NULL, 3},
-                 {"3", "5", 3},
-                 {NULL, "5", 5},
-                 {NULL, "4,2", 4},
-                 {NULL, "6 , 2", 6},
-                 {NULL, " 7 ", 7},
-                 {" 9\n", NULL, 9},
-                 {"1", NULL, 1},
-                 {"", "5", 5},
-                 {"", "", AVAILABLE},
-                 {"zero", "5", 5},
-                 {"0", "5", 5},
-                 {"-2", "5", 5},
-                 {"4,2", "5", 5},
-                 {"3.5", "5", 5},
-                 {"3x", "5", 5},
-                 {NULL, ",4", AVAILABLE},
-                 {NULL, "0", AVAILABLE},
-                 {NULL, "-1", AVAILABLE},
-                 {NULL, "4;2", AVAILABLE},
-                 {NULL, "x", AVAILABLE},
-                 {" ", NULL, AVAILABLE},
-                 {"99999999999999999999", NULL, SIGMAX_MAX_THREADS},
-                 {"1023", NULL, 1023},
-                 {"1024", NULL, 1024},
-                 {"1025", NULL, SIGMAX_MAX_THREADS}};
+        int expected, source;
+    } cases[] = {{NULL, NULL, AVAILABLE, SIGMAX_THREADS_MACHINE},
+                 {"3", NULL, 3, SIGMAX_THREADS_OWN_VARIABLE},
+                 {"3", "5", 3, SIGMAX_THREADS_OWN_VARIABLE},
+                 {NULL, "5", 5, SIGMAX_THREADS_OMP_VARIABLE},
+                 {NULL, "4,2", 4, SIGMAX_THREADS_OMP_VARIABLE},
+                 {NULL, "6 , 2", 6, SIGMAX_THREADS_OMP_VARIABLE},
+                 {NULL, " 7 ", 7, SIGMAX_THREADS_OMP_VARIABLE},
+                 {" 9\n", NULL, 9, SIGMAX_THREADS_OWN_VARIABLE},
+                 {"1", NULL, 1, SIGMAX_THREADS_OWN_VARIABLE},
+                 {"", "5", 5, SIGMAX_THREADS_OMP_VARIABLE},
+                 {"", "", AVAILABLE, SIGMAX_THREADS_MACHINE},
+                 {"zero", "5", 5, SIGMAX_THREADS_OMP_VARIABLE},
+                 {"0", "5", 5, SIGMAX_THREADS_OMP_VARIABLE},
+                 {"-2", "5", 5, SIGMAX_THREADS_OMP_VARIABLE},
+                 {"4,2", "5", 5, SIGMAX_THREADS_OMP_VARIABLE},
+                 {"3.5", "5", 5, SIGMAX_THREADS_OMP_VARIABLE},
+                 {"3x", "5", 5, SIGMAX_THREADS_OMP_VARIABLE},
+                 {NULL, ",4", AVAILABLE, SIGMAX_THREADS_MACHINE},
+                 {NULL, "0", AVAILABLE, SIGMAX_THREADS_MACHINE},
+                 {NULL, "-1", AVAILABLE, SIGMAX_THREADS_MACHINE},
+                 {NULL, "4;2", AVAILABLE, SIGMAX_THREADS_MACHINE},
+                 {NULL, "x", AVAILABLE, SIGMAX_THREADS_MACHINE},
+                 {" ", NULL, AVAILABLE, SIGMAX_THREADS_MACHINE},
+                 {"99999999999999999999", NULL, SIGMAX_MAX_THREADS, SIGMAX_THREADS_OWN_VARIABLE},
+                 {"1023", NULL, 1023, SIGMAX_THREADS_OWN_VARIABLE},
+                 {"1024", NULL, 1024, SIGMAX_THREADS_OWN_VARIABLE},
+                 {"1025", NULL, SIGMAX_MAX_THREADS, SIGMAX_THREADS_OWN_VARIABLE}};
     int available = sigmax_available_processors();
     CHECK(available >= 1 && available <= SIGMAX_MAX_THREADS, "%d processors", available);
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
@@ -80,6 +80,15 @@ static void test_environment(void)
         int expected = cases[i].expected == AVAILABLE ? available : cases[i].expected;
         CHECK(sigmax_get_num_threads() == expected, "%d threads, expected %d, for SIGMAX_NUM_THREADS %s, OMP %s",
               sigmax_get_num_threads(), expected, shown(cases[i].sigmax), shown(cases[i].omp));
+        CHECK(sigmax_num_threads_source() == cases[i].source,
+              "source %d, expected %d, for SIGMAX_NUM_THREADS %s, OMP %s", sigmax_num_threads_source(), cases[i].source,
+              shown(cases[i].sigmax), shown(cases[i].omp));
+    }
+    for (int n = 0; n <= 2000; n += 1000) {
+        CHECK(sigmax_set_num_threads(n) == SIGMAX_OK && sigmax_set_num_threads(-1) == SIGMAX_BAD_ARGUMENT, "set %d", n);
+        CHECK(sigmax_num_threads_source() == (n == 0 ? SIGMAX_THREADS_OWN_VARIABLE : SIGMAX_THREADS_SET),
+              "source %d of %d", sigmax_num_threads_source(), n);
+        CHECK(sigmax_get_num_threads() == (n == 1000 ? n : SIGMAX_MAX_THREADS), "%d", sigmax_get_num_threads());
     }
     set_variable("OMP_NUM_THREADS", NULL);
 }

@@ -82,7 +82,7 @@ static const unsigned char *run(const struct table *table, enum product product,
     const int dtype = table->dtype;
     const size_t rows = q->rows, n_in = q->n_in, n_out = q->n_out, size = (size_t)dtype;
     const size_t n_expected = product == FORWARD ? rows * n_out : product == DELTA ? rows * n_in : n_out * n_in;
-    const struct sigmax_team team = {n_threads, sigmax_parallel};
+    const struct sigmax_pool pool = {n_threads, sigmax_pool_run};
 
     /* Scratch must begin on a cache line, so up to 63 bytes may lie before the guard page; poison tells of those. */
     const size_t scratch_bytes = engine->product_scratch(rows, n_in, n_out, n_threads);
@@ -96,15 +96,15 @@ static const unsigned char *run(const struct table *table, enum product product,
         engine->matmul_forward(place_operand(left_arena, a, rows * n_in, dtype, placement),
                                place_operand(right_arena, w, n_out * n_in, dtype, placement),
                                place_operand(bias_arena, b, n_out, dtype, placement), out, rows, n_in, n_out, scratch,
-                               &team);
+                               &pool);
     } else if (product == DELTA) {
         engine->matmul_delta(place_operand(left_arena, delta, rows * n_out, dtype, placement),
                              place_operand(right_arena, w, n_out * n_in, dtype, placement), out, rows, n_in, n_out,
-                             scratch, &team);
+                             scratch, &pool);
     } else {
         engine->matmul_gradient(place_operand(left_arena, delta, rows * n_out, dtype, placement),
                                 place_operand(right_arena, a, rows * n_in, dtype, placement), q->scale, out, rows, n_in,
-                                n_out, scratch, &team);
+                                n_out, scratch, &pool);
     }
     CHECK(neighbourhood_is_untouched(out_arena, out, n_expected * size), "%s f%d %s, %zu x %zu x %zu: wrote beside out",
           engine->instruction_set, 8 * dtype, product_names[product], rows, n_in, n_out);

@@ -9,26 +9,6 @@ static const int dtypes[] = {SIGMAX_FLOAT32, SIGMAX_FLOAT64};
 enum { N_OPTIMIZERS = 6 };
 static const char *const names[N_OPTIMIZERS] = {"sgd", "momentum", "nesterov", "rmsprop", "adam", "adamw"};
 
-/* Every number that any optimiser looks at. epsilon is above the rounding errors of a float's gradient. */
-static sigmax_training numbers_of(int optimizer)
-{
-    const sigmax_training training = {
-        .batch_size = 8,
-        .learning_rate = optimizer < SIGMAX_RMSPROP ? 0.25 : 0.015625,
-        .l2 = 0.03125,
-        .l1 = 0.0078125,
-        .clip_norm = 0.125,
-        .optimizer = optimizer,
-        .momentum = 0.75,
-        .beta1 = 0.875,
-        .beta2 = 0.96875,
-        .rho = 0.9375,
-        .epsilon = 1e-3,
-        .weight_decay = 0.25,
-    };
-    return training;
-}
-
 /* ---- by hand --------------------------------------------------------------------------------------------------- */
 
 /* One parameter's update, in double: g with clipping and penalties in it, m and v its state. */
@@ -65,7 +45,7 @@ static void test_updates_by_hand(int dtype, int optimizer)
     struct small s;
     begin_small(&s, dtype);
     const sigmax_data data = optimizer % 2 == 0 ? labelled(&s) : targeted(&s);
-    sigmax_training training = numbers_of(optimizer);
+    sigmax_training training = every_number(optimizer);
     training.batch_size = N_ROWS;
     training.state = optimizer == SIGMAX_SGD ? NULL : state;
     for (size_t step = 1; step <= 3; step++) {
@@ -121,7 +101,7 @@ static void test_chunks_and_threads(int dtype, int optimizer)
         sample_weight[r] = next_real(&state) + 1;
     }
     const sigmax_data data = {.X = X, .labels = labels, .rows = ROWS, .sample_weight = sample_weight};
-    sigmax_training training = numbers_of(optimizer);
+    sigmax_training training = every_number(optimizer);
     training.batch_size = 32;
     training.dropout = 0.25;
     training.label_smoothing = 0.125;
@@ -166,7 +146,7 @@ static void test_state_that_diverges(int dtype, int optimizer, size_t chunk)
     for (size_t i = 0; i < ROWS * 3; i++) put(dtype, X, i, i / 3 == 9 ? huge : next_real(&state));
     for (size_t r = 0; r < ROWS; r++) labels[r] = (int64_t)(r % 2);
     const sigmax_data data = {.X = X, .labels = labels, .rows = ROWS};
-    sigmax_training training = numbers_of(optimizer);
+    sigmax_training training = every_number(optimizer);
     training.batch_size = 2;
     training.clip_norm = 0;
     sigmax_progress expected = {0}, progress = {0};

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -69,14 +68,24 @@ def num_threads(n: int | None) -> Iterator[None]:
 
 
 def thread_reason() -> str:
-    if _chosen_threads is not None:
+    """Return where the number of threads comes from, and which variables are ignored.
+
+    Examples
+    --------
+    >>> thread_reason()  # doctest: +SKIP
+    'OMP_NUM_THREADS=2'
+    """
+    source = lib.sigmax_num_threads_source()
+    if source == lib.SIGMAX_THREADS_SET:
         return "set_num_threads"
     reason = "affinity and quotas"
-    # the twin of number_of_variable in csrc/machine/processors.c
-    for name, end in (("OMP_NUM_THREADS", r"(,|\Z)"), ("SIGMAX_NUM_THREADS", r"\Z")):
+    for name, its_own in (
+        ("OMP_NUM_THREADS", lib.SIGMAX_THREADS_OMP_VARIABLE),
+        ("SIGMAX_NUM_THREADS", lib.SIGMAX_THREADS_OWN_VARIABLE),
+    ):
         text = os.environ.get(name, "")
-        if re.match(rf"\s*\+?\d*[1-9]\d*\s*{end}", text, re.ASCII):
+        if source == its_own:
             reason = f"{name}={text}"
-        elif text:
+        elif text and source != lib.SIGMAX_THREADS_OWN_VARIABLE:
             reason += f"; {name}={text} is ignored; expected an integer >= 1"
     return reason

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 Index: TypeAlias = "slice | Array"  # positions: a slice with a start and a stop, or integers
 
-C_BLOCK = 96  # rows that C infers together: blocks of a multiple of it give the bits of one call
+C_BLOCK = lib.SIGMAX_INFERENCE_ROWS  # blocks of a multiple of it give the bits of one call
 BLOCK_BYTES = 1 << 24  # of a dense block
 OPERATIONS = 400_000_000  # multiplications in one C call: tens of milliseconds
 _EXPONENTIAL = 20  # how many multiplications take as long as one
