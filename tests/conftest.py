@@ -4,6 +4,10 @@ import os
 import signal
 from pathlib import Path
 
+# Before NumPy is loaded, here and in the workers of pytest-xdist: of its BLAS's threads those that
+# wait spin, on cores that others compute on.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
 import hypothesis
 import numpy as np
 import pytest

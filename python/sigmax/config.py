@@ -84,6 +84,7 @@ def version() -> str:
 def show_config() -> None:
     """Print version, compiler, instruction sets, and the number of threads with its reason.
 
+    Beside the sets that can be used stands what `SIGMAX_WITHOUT` says, which may leave some out.
     Also where the compiled module lies, and which Python and NumPy use it: what a report of a bug
     needs.
     """

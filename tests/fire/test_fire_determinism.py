@@ -121,17 +121,19 @@ def test_a_busy_pool(data, optimizer, tried):
     # Another caller has the pool: each of the two finds it busy again and again.
     with sigmax.num_threads(3):
         expected = train(data, optimizer, epochs=1)
-        over, calls = threading.Event(), []
+        ready, over, calls = threading.Event(), threading.Event(), []
         other = sigmax.Network([300, 400, 10], seed=1)
         X = np.zeros((500, 300), np.float32)
 
         def keep_busy():
             while not over.is_set():
                 calls.append(other.predict(X))
+                ready.set()
 
         thread = threading.Thread(target=keep_busy)
         thread.start()
         try:
+            assert ready.wait(600)
             found = train(data, optimizer, epochs=1)
         finally:
             over.set()
