@@ -4,9 +4,9 @@ import os
 import re
 import signal
 import subprocess
-import sys
 
 import numpy as np
+import processes
 import pytest
 import sigmax
 from command_line import HANGS, command, fails, run, write_flowers
@@ -241,32 +241,18 @@ def test_a_closed_pipe_is_silent(model):
         assert process.wait(HANGS) == 141
 
 
-# The command after a fit, which has imported what it needs: Python 3.11 turns a Ctrl-C that comes
-# while a class of the standard library is made into a RuntimeError.
-FIT_BEFORE = """
-import sigmax
-from sigmax import cli
-from sigmax._training import checkpoint_file
-sigmax.Network([1, 2]).fit([[0.0], [1.0]], [0, 1], epochs=1)
-raise SystemExit(cli.main())
-"""
-
-
 @pytest.mark.skipif(os.name == "nt", reason="signals of another kind")
 def test_ctrl_c_exits_with_130_and_writes_nothing(model, folder):
     before = {path.name: path.read_bytes() for path in folder.iterdir()}
-    with subprocess.Popen(
-        [sys.executable, "-c", FIT_BEFORE, "train", "flowers.csv", "--epochs", "100000000"],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        env={**os.environ, "PYTHONUNBUFFERED": "1"},
-    ) as process:
+    program = "programs/command_after_a_fit.py"
+    arguments = ["train", "flowers.csv", "--epochs", 100_000_000]
+    with processes.start(program, *arguments, env={"PYTHONUNBUFFERED": "1"}) as process:
         try:
-            while not process.stdout.readline().startswith(b"network"):
+            while not process.stdout.readline().startswith("network"):
                 assert process.poll() is None
             process.send_signal(signal.SIGINT)
             assert process.wait(HANGS) == 130
         finally:
             process.kill()
-        assert re.match(rb"sigmax: interrupted: no file was written", process.stderr.read())
+        assert process.stderr.read().startswith("sigmax: interrupted: no file was written")
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == before

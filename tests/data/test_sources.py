@@ -1,10 +1,10 @@
 """Where rows come from: pieces of whole batches, and mapped files with the bits of the array."""
 
 import mmap
-import subprocess
 import sys
 
 import numpy as np
+import processes
 import pytest
 import sigmax
 from bad_input import refused
@@ -203,41 +203,5 @@ def test_a_mapped_file_of_the_wrong_width(network, data, tmp_path):
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="needs RLIMIT_DATA")
 @pytest.mark.parametrize("kind", ["float32", "uint8"])
 def test_a_file_larger_than_the_memory(tmp_path, kind):
-    # the file is a hole, so that it takes no space on the disk; mapped files are not counted
-    code = f"""
-import resource
-import numpy as np
-import sigmax
-
-columns, dtype = 1000, np.dtype("{kind}")
-rows = (250 << 20) // columns // dtype.itemsize
-X = np.memmap("X", dtype, "w+", shape=(rows, columns))
-X[0] = X[-1] = 1
-X.flush()
-X = np.memmap("X", dtype, "r", shape=(rows, columns))
-y = np.zeros(rows, np.uint8)
-network = sigmax.Network([columns, 2], seed=0)
-network.fit(np.zeros((9, columns)), np.zeros(9, int), epochs=1)  # starts the threads
-used = int(open("/proc/self/statm").read().split()[5]) * resource.getpagesize()
-limit = used + (60 << 20)
-resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
-try:
-    np.ones(limit, np.uint8)
-except MemoryError:
-    pass
-else:
-    raise SystemExit("the limit does not hold")
-network = sigmax.Network([columns, 2], seed=0)
-history = network.fit(X, y, epochs=1, batch_size=1000, X_val=X, y_val=y, standardize=True)
-print(network.predict(X).shape == (rows,), network.cost(X, y) == history.val_cost[0])
-"""
-    done = subprocess.run(
-        [sys.executable, "-c", code],
-        capture_output=True,
-        text=True,
-        timeout=600,
-        check=False,
-        cwd=tmp_path,
-    )
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.split() == ["True", "True"]
+    printed = processes.run("programs/larger_than_the_memory.py", kind, cwd=tmp_path)
+    assert printed.split() == ["True", "True"]

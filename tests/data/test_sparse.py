@@ -1,9 +1,10 @@
 """Sparse rows: to the bit what the dense array gives, and never more than a batch made dense."""
 
-import subprocess
+import json
 import sys
 
 import numpy as np
+import processes
 import pytest
 import sigmax
 from bad_input import refused
@@ -285,50 +286,16 @@ def test_a_broken_column_is_named_with_its_row(network, dense, y):
 
 
 def test_scipy_is_not_imported_by_itself():
-    code = (
-        "import sys, numpy as np, sigmax; net = sigmax.Network([2, 2], seed=0);"
-        "net.fit(np.zeros((4, 2)), [0, 1, 0, 1], epochs=1); net.predict([[0, 0]]);"
-        "raise SystemExit(any(name.startswith('scipy') for name in sys.modules))"
-    )
-    subprocess.run([sys.executable, "-c", code], check=True, timeout=600)
+    assert "scipy" not in processes.run("programs/extras_of_a_fit.py").split()
 
 
 # ---- memory --------------------------------------------------------------------------------------
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
-@pytest.mark.parametrize("options", ["", "standardize=True", "nan='mean', standardize=True"])
+@pytest.mark.parametrize(
+    "options", [{}, {"standardize": True}, {"nan": "mean", "standardize": True}], ids=str
+)
 def test_no_more_than_a_batch_is_made_dense(options):
-    # 10,000 rows of 20,000 columns are 800 MB of float32; the entries are 1 MB
-    code = f"""
-import re
-import numpy as np
-import scipy.sparse as sp
-import sigmax
-
-def peak():
-    return int(re.search(r"VmHWM:\\s+(\\d+)", open("/proc/self/status").read())[1])
-
-rng = np.random.default_rng(0)
-rows, columns, per_row = 10_000, 20_000, 12
-indices = np.sort(rng.integers(0, columns // per_row, (rows, per_row)), axis=1)
-indices += np.arange(per_row) * (columns // per_row)
-X = sp.csr_array(
-    (rng.random(indices.size, np.float32), indices.ravel().astype(np.int32),
-     np.arange(rows + 1) * per_row), shape=(rows, columns))
-if {"nan" in options}:
-    X.data[::7] = np.nan
-y = rng.integers(0, 2, rows)
-network = sigmax.Network([columns, 2], seed=0)
-network.fit(abs(X[:20]) > 2, y[:20], epochs=1)
-before = peak()
-network = sigmax.Network([columns, 2], seed=0)
-network.fit(X, y, epochs=1, batch_size=256, X_val=X[:3000], y_val=y[:3000], {options})
-network.predict(X), network.cost(X, y), network.calibrate(X[:300], y[:300])
-print(peak() - before)
-"""
-    done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, timeout=600, check=False
-    )
-    assert done.returncode == 0, done.stderr
-    assert int(done.stdout) < 100 << 10, f"{int(done.stdout) >> 10} MiB more"
+    grown = int(processes.run("programs/memory_of_sparse_rows.py", json.dumps(options)))
+    assert grown < 100 << 10, f"{grown >> 10} MiB more"

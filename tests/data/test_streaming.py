@@ -1,10 +1,10 @@
 """Streams of blocks: the bits of one array in that order, whatever the blocks; and partial_fit."""
 
 import gc
-import subprocess
 import sys
 
 import numpy as np
+import processes
 import pytest
 import sigmax
 from bad_input import refused
@@ -304,27 +304,5 @@ def test_calls_that_mix_up_streams_and_arrays(network, data):
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
 def test_a_stream_holds_one_block():
-    code = """
-import re
-import numpy as np
-import sigmax
-
-def peak():
-    return int(re.search(r"VmHWM:\\s+(\\d+)", open("/proc/self/status").read())[1])
-
-def stream(blocks=40):
-    for i in range(blocks):  # of 8 MiB, 320 MiB in all
-        yield np.full((2047, 1024), i / 40, np.float32), np.full(2047, i % 2)
-
-network = sigmax.Network([1024, 2], seed=0)
-network.fit(lambda: stream(1), epochs=1, batch_size=100)
-before = peak()
-network = sigmax.Network([1024, 2], seed=0)
-network.fit(stream, epochs=2, batch_size=100, standardize=True)
-print(peak() - before)
-"""
-    done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, timeout=600, check=False
-    )
-    assert done.returncode == 0, done.stderr
-    assert int(done.stdout) < 50 << 10, f"{int(done.stdout) >> 10} MiB more"
+    grown = int(processes.run("programs/memory_of_a_stream.py"))
+    assert grown < 50 << 10, f"{grown >> 10} MiB more"

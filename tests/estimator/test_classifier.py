@@ -6,6 +6,7 @@ import subprocess
 import sys
 
 import numpy as np
+import processes
 import pytest
 import sigmax
 
@@ -721,10 +722,6 @@ def test_scikit_learn_is_not_imported_before_it_is_used():
 
 
 def test_without_scikit_learn_the_error_names_the_extra():
-    done = run(
-        "import sys; sys.modules['sklearn'] = None\n"
-        "import sigmax; sigmax.Network([2, 2])\n"
-        "sigmax.SigmaxClassifier"
-    )
-    assert done.returncode == 1
-    assert "ImportError: SigmaxClassifier needs scikit-learn: pip install" in done.stderr
+    status, _, errors = processes.finish(processes.start("programs/without_sklearn.py"))
+    assert status == 1
+    assert "ImportError: SigmaxClassifier needs scikit-learn: pip install" in errors

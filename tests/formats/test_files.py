@@ -8,6 +8,7 @@ import sys
 import zlib
 
 import numpy as np
+import processes
 import pytest
 import sigmax
 from c_library import ARCHIVE, ROOT, build
@@ -181,20 +182,7 @@ def test_an_interrupted_save_leaves_the_earlier_file(network, path, tmp_path, mo
 @pytest.mark.skipif(sys.platform == "win32", reason="needs a limit on file sizes")
 def test_a_full_disk_leaves_the_earlier_file(network, path, tmp_path):
     earlier = saved_bytes(network, path)
-    code = f"""
-import resource, signal, sigmax
-signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-network = sigmax.Network([300, 200, 10], seed=0)
-resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, 50_000))
-try:
-    network.save({str(path)!r})
-except OSError:
-    print("refused")
-"""
-    done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, timeout=600, check=False
-    )
-    assert done.stdout.strip() == "refused", done.stderr
+    assert processes.run("programs/save_beyond_a_limit.py", path) == "refused\n"
     assert path.read_bytes() == earlier
     assert list(tmp_path.iterdir()) == [path]
 

@@ -1,9 +1,9 @@
 """Bad arguments other than data: options, sizes, dtypes, seeds; and those of the functions."""
 
-import subprocess
 import sys
 
 import numpy as np
+import processes
 import pytest
 import sigmax
 from bad_input import LOOKS, refused
@@ -136,24 +136,7 @@ def test_sizes_too_large(sizes, dtype):
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="needs a limit on memory")
 def test_sizes_beyond_the_memory_that_is_allowed():
-    code = """
-import resource
-import sigmax
-sigmax.Network([2, 2])
-resource.setrlimit(resource.RLIMIT_AS, (2 << 30, 2 << 30))
-for _ in range(50):
-    try:
-        sigmax.Network([1 << 20, 1 << 12, 2])
-    except MemoryError:
-        continue
-    raise SystemExit("16 GiB were allocated in 2 GiB")
-print(sigmax.Network([3, 2]).predict([[1, 2, 3]]).shape)
-"""
-    done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, timeout=600, check=False
-    )
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.strip() == "(1,)"
+    assert processes.run("programs/limited_memory.py") == "(1,)\n"
 
 
 @pytest.mark.parametrize(
@@ -268,42 +251,10 @@ def test_functions_of_z_that_only_looks_unusual(rng, look):
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
 def test_refusals_leak_nothing():
-    code = """
-import re
-import numpy as np
-import sigmax
-
-def resident():
-    return int(re.search(r"VmRSS:\\s+(\\d+)", open("/proc/self/status").read())[1])
-
-X = np.zeros((2000, 50)); X[-1, -1] = np.nan
-network = sigmax.Network([50, 200, 10], seed=0)
-def refuse(times):
-    for _ in range(times):
-        for call in (
-            lambda: network.predict(X), lambda: network.fit(X, np.zeros(2000, int)),
-            lambda: sigmax.Network([1 << 40, 1 << 40]), lambda: sigmax.Network([1000, 200, 1]),
-            lambda: network.cost(X[:-1], np.full(1999, 10)),
-        ):
-            try:
-                call()
-            except (ValueError, MemoryError):
-                continue
-            raise SystemExit("not refused")
-refuse(40)
-marks = [resident()]
-for _ in range(4):
-    refuse(50)
-    marks.append(resident())
-print(min(after - before for before, after in zip(marks, marks[1:])))
-"""
-    done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, timeout=600, check=False
-    )
-    assert done.returncode == 0, done.stderr
+    grown = int(processes.run("programs/repeated_errors.py"))
     # What leaks does so each time. Anything else that grows, the system's tables of pages among it,
     # does so once or twice.
-    assert int(done.stdout) < 1024, f"{done.stdout.strip()} KiB more in every 50 rounds"
+    assert grown < 1024, f"{grown} KiB more in every 50 rounds"
 
 
 def test_text_labels_say_what_to_do():

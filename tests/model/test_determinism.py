@@ -1,19 +1,17 @@
 """The same seed gives the same bits: twice, in a new process, and with any number of threads."""
 
 import hashlib
-import subprocess
-import sys
+import json
+from pathlib import Path
 from statistics import NormalDist
 
 import numpy as np
+import processes
 import pytest
 import reference_random
 import sigmax
 from reference_random import PARAMETERS, philox
 from sigmax._sigmax import ffi, lib
-from source_tree import ROOT
-
-TESTS = ROOT / "tests"
 
 SIZES = (20, 17, 5)
 
@@ -163,17 +161,9 @@ def test_same_seed_same_bits(instruction_set, dtype):
 def test_same_seed_same_bits_in_a_new_process(dtype, optimizer):
     options = {"optimizer": optimizer, "dropout": 0.2, "learning_rate": 0.01}
     here, history = trained(dtype, **options)
-    code = (
-        f"import sys; sys.path.insert(0, {str(TESTS)!r})\n"
-        "from test_determinism import sha256, trained\n"
-        f"network, history = trained({dtype!r}, **{options!r})\n"
-        "print(sha256(network.parameters), history.cost[-1].hex())"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, timeout=600, check=False
-    )
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.split() == [sha256(here.parameters), history.cost[-1].hex()]
+    arguments = [Path(__file__).parent, dtype, json.dumps(options)]
+    printed = processes.run("programs/hash_of_a_training.py", *arguments)
+    assert printed.split() == [sha256(here.parameters), history.cost[-1].hex()]
 
 
 def test_different_seeds_differ(dtype):

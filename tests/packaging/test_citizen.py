@@ -2,11 +2,12 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
-import textwrap
 from pathlib import Path
 
+import processes
 import pytest
 import sigmax
 from sigmax._boundary.build import built_instruction_sets
@@ -14,19 +15,10 @@ from sigmax._boundary.build import built_instruction_sets
 PACKAGE = Path(sigmax.__file__).resolve().parent
 
 
-def run(code, *options, **environment):
-    """Runs Python code in a process of its own, and returns what it printed as JSON."""
-    code = f"import sys; sys.path.insert(0, {str(PACKAGE.parent)!r})\n{textwrap.dedent(code)}"
-    process = subprocess.run(
-        [sys.executable, *options, "-c", code],
-        env={**os.environ, **environment},
-        capture_output=True,
-        text=True,
-        timeout=600,
-        check=False,
-    )
-    assert process.returncode == 0, process.stderr
-    return json.loads(process.stdout)
+def printed(program, *arguments, options=(), **environment):
+    """What a program prints in a process of its own, read as JSON."""
+    options = (*processes.QUIET, *options)
+    return json.loads(processes.run(program, *arguments, options=options, env=environment))
 
 
 # ---- isolated interpreters -----------------------------------------------------------------------
@@ -34,12 +26,7 @@ def run(code, *options, **environment):
 
 @pytest.mark.parametrize("options", [("-I",), ("-I", "-O"), ("-I", "-OO"), ("-I", "-X", "utf8=0")])
 def test_isolated_mode(options):
-    code = """
-        import json, sigmax
-        network = sigmax.Network([3, 4, 2], seed=0)
-        print(json.dumps(network.predict_proba([[1, 2, 3]]).shape))
-    """
-    assert run(code, *options) == [1, 2]
+    assert printed("programs/predict_isolated.py", PACKAGE.parent, options=options) == [1, 2]
 
 
 # What `import sigmax` loads of its own. What is new is imported where it is used first, and has no
@@ -84,14 +71,8 @@ SLOW = {"zipfile", "unittest", "multiprocessing", "concurrent", "asyncio", "http
 
 
 def test_what_an_import_loads():
-    code = """
-        import json, sys
-        import numpy, _cffi_backend
-        before = set(sys.modules)
-        import sigmax
-        print(json.dumps(sorted(set(sys.modules) - before)))
-    """
-    loaded = set(run(code, "-I"))
+    program = "programs/modules_of_an_import.py"
+    loaded = set(printed(program, PACKAGE.parent, options=["-I"]))
     own = {name for name in loaded if name.partition(".")[0] == "sigmax"}
     assert own == LOADED
     others = {name.partition(".")[0] for name in loaded - own}
@@ -100,64 +81,28 @@ def test_what_an_import_loads():
 
 # ---- threadpoolctl -------------------------------------------------------------------------------
 
-POOL = """
-    import json
-    {imports}
-    def pool():
-        infos = threadpoolctl.threadpool_info()
-        return [i["num_threads"] for i in infos if i["internal_api"] == "sigmax"]
-    seen = [pool()]
-    with sigmax.num_threads(3):
-        seen.append(pool())
-        with threadpoolctl.threadpool_limits(1):
-            seen.append([sigmax.get_num_threads()])
-        seen.append([sigmax.get_num_threads()])
-        with threadpoolctl.threadpool_limits(2, user_api="sigmax"):
-            seen.append(pool())
-        with threadpoolctl.threadpool_limits(1, user_api="blas"):
-            seen.append(pool())
-    print(json.dumps(seen))
-"""
-
 
 @pytest.mark.parametrize(
-    "imports",
+    "order",
     [
-        "import threadpoolctl, sigmax",
-        "import sigmax, threadpoolctl; sigmax.register_threadpoolctl()",
-        "import threadpoolctl, sigmax; sigmax.register_threadpoolctl()",  # a second time
+        ("threadpoolctl", "sigmax", "no"),
+        ("sigmax", "threadpoolctl", "register"),
+        ("threadpoolctl", "sigmax", "register"),  # a second time
     ],
 )
-def test_threadpoolctl_sees_and_limits_the_pool(imports):
+def test_threadpoolctl_sees_and_limits_the_pool(order):
     pytest.importorskip("threadpoolctl", minversion="3.2")
-    seen = run(POOL.format(imports=imports), SIGMAX_NUM_THREADS="5")
+    seen = printed("programs/threadpoolctl_limits.py", *order, SIGMAX_NUM_THREADS="5")
     assert seen == [[5], [3], [1], [3], [2], [3]]
 
 
 def test_an_import_leaves_the_finders_alone():
-    code = """
-        import json, sys, numpy
-        before = list(sys.meta_path)
-        import sigmax
-        print(json.dumps([sys.meta_path == before, "threadpoolctl" in sys.modules]))
-    """
-    assert run(code) == [True, False]
+    assert printed("programs/finders_of_an_import.py") == [True, False]
 
 
-@pytest.mark.parametrize(
-    "threadpoolctl", ["None", "types.SimpleNamespace(__version__='3.1')"], ids=["absent", "old"]
-)
-def test_registering_without_threadpoolctl(threadpoolctl):
-    code = f"""
-        import json, sys, types
-        sys.modules["threadpoolctl"] = {threadpoolctl}
-        import sigmax
-        try:
-            sigmax.register_threadpoolctl()
-        except ImportError as error:
-            print(json.dumps(str(error)))
-    """
-    assert "pip install" in run(code)
+@pytest.mark.parametrize("kind", ["absent", "old"])
+def test_registering_without_threadpoolctl(kind):
+    assert "pip install" in printed("programs/register_without_threadpoolctl.py", kind)
 
 
 # ---- configuration -------------------------------------------------------------------------------
@@ -200,17 +145,7 @@ def test_show_config_says_what_is_left_out(capsys, monkeypatch):
 
 def test_pytest_xdist(tmp_path):
     pytest.importorskip("xdist")
-    (tmp_path / "test_network.py").write_text(
-        "import numpy as np, pytest, sigmax\n"
-        "@pytest.mark.parametrize('seed', range(8))\n"
-        "def test_fit(seed):\n"
-        "    X = np.random.default_rng(seed).normal(size=(300, 200))\n"
-        "    sigmax.set_num_threads(2)\n"
-        "    net = sigmax.Network([200, 300, 3], seed=seed)\n"
-        "    history = net.fit(X, np.arange(300) % 3, epochs=2, batch_size=300)\n"
-        "    assert len(history.cost) == 2\n",
-        encoding="utf-8",
-    )
+    shutil.copy(processes.TESTS / "programs" / "suite_for_xdist.py", tmp_path / "test_network.py")
     # The variables of the run around this one would choose other tests.
     env = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
     process = subprocess.run(
@@ -228,27 +163,13 @@ def test_pytest_xdist(tmp_path):
 
 # ---- types ---------------------------------------------------------------------------------------
 
-USER = """
-import numpy as np
-import sigmax
-
-network = sigmax.Network([4, 8, 3], dtype="float32", seed=0)
-reveal_type(network.n_parameters)
-reveal_type(sigmax.instruction_sets())
-reveal_type(sigmax.get_num_threads())
-history = network.fit(np.zeros((5, 4)), np.zeros(5, int), epochs=1)
-network.save("model.npz")
-network.no_such_thing
-"""
-
 
 @pytest.mark.slow
 @pytest.mark.parametrize("checker", ["mypy", "pyright"])
 def test_types_from_outside(checker, tmp_path):
     """A user's program is checked against the package's own annotations (PEP 561)."""
     pytest.importorskip(checker)
-    script = tmp_path / "user.py"
-    script.write_text(USER, encoding="utf-8")
+    script = processes.TESTS / "programs" / "user_of_types.py"
     command = [sys.executable, "-m", checker, str(script)]
     process = subprocess.run(
         command[:3] + (["--strict"] if checker == "mypy" else []) + command[3:],
@@ -261,7 +182,7 @@ def test_types_from_outside(checker, tmp_path):
     )
     printed = process.stdout.replace("builtins.", "")
     assert process.returncode == 1, process.stdout + process.stderr
-    errors = [line for line in printed.splitlines() if "error" in line and "user.py" in line]
+    errors = [line for line in printed.splitlines() if "error" in line and script.name in line]
     assert len(errors) == 1, printed
     assert "no_such_thing" in errors[0]
     for revealed in ("int", "tuple[str, ...]"):

@@ -1,13 +1,15 @@
 """A run that has a name fails on a skip that tests/expected_skips.txt does not expect in it."""
 
 import os
+import shutil
 import subprocess
 import sys
 
 import pytest
 from expected_skips import is_expected
-from source_tree import ROOT
+from processes import TESTS
 
+PROGRAMS = TESTS / "programs"
 ABSENT = "could not import 'torch': No module named 'torch'"
 
 
@@ -24,17 +26,13 @@ def test_a_skip_is_expected_where_every_condition_holds():
     [("plain", ABSENT, False), ("plain", "no reason", True), ("", "no reason", False)],
 )
 def test_a_run_fails_on_others(tmp_path, name, reason, fails):
-    (tmp_path / "test_one.py").write_text(
-        f"import pytest\ndef test_skipped():\n    pytest.skip({reason!r})\ndef test_good(): pass\n"
-    )
-    (tmp_path / "test_module.py").write_text(
-        f"import pytest\npytest.skip({reason!r}, allow_module_level=True)\n"
-    )
+    shutil.copy(PROGRAMS / "suite_that_skips.py", tmp_path / "test_one.py")
+    shutil.copy(PROGRAMS / "module_that_skips.py", tmp_path / "test_module.py")
     command = [sys.executable, "-m", "pytest", "-n1", "-p", "no:cacheprovider"]
     env = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
     process = subprocess.run(
         [*command, "-p", "expected_skips", str(tmp_path)],
-        env={**env, "PYTHONPATH": str(ROOT / "tests"), "SIGMAX_RUN": name},
+        env={**env, "PYTHONPATH": str(TESTS), "SIGMAX_RUN": name, "REASON": reason},
         cwd=tmp_path,
         capture_output=True,
         text=True,

@@ -6,8 +6,8 @@ import re
 import shutil
 import subprocess
 import sys
-import textwrap
 
+import processes
 import pytest
 from c_library import ARCHIVE, ROOT, build
 from sigmax import _sigmax
@@ -132,45 +132,6 @@ def test_module_exports_its_init_and_sigmax_names_alone():
 
 # ---- the floating-point environment --------------------------------------------------------------
 
-ENVIRONMENT = """
-    import os
-    import numpy as np
-
-    def environment():
-        one, tiny = np.float64([1.0]), np.float64([2.0**-54])
-        smallest32 = np.full(64, 2.0**-126, np.float32)     # of the normal numbers
-        smallest64 = np.full(64, 2.0**-1022, np.float64)
-        subnormal32 = np.full(64, 2.0**-140, np.float32)
-        return {
-            "rounds down": bool((-one - tiny < -one)[0]),
-            "rounds up": bool((one + tiny > one)[0]),
-            "rounds to zero": bool((one + 3 * tiny == one)[0]),
-            "flushes float32": bool((smallest32 / np.float32(8) == 0).any()),
-            "flushes float64": bool((smallest64 / 8 == 0).any()),
-            "takes subnormals for zero": bool((subnormal32 * np.float32(2**20) == 0).any()),
-        }
-
-    before = environment()
-    import sigmax
-    after_import = environment()
-    X = np.random.default_rng(0).normal(size=(600, 200))
-    for os.environ["SIGMAX_ISA"] in sigmax.instruction_sets():
-        for dtype in ("float32", "float64"):
-            with sigmax.num_threads(2):
-                net = sigmax.Network([200, 300, 3], dtype=dtype, seed=0)
-                net.fit(X, np.arange(600) % 3, epochs=1, batch_size=300)
-    assert not any(before.values()), before
-    assert after_import == before, after_import
-    assert environment() == before, environment()
-"""
-
 
 def test_rounding_and_subnormals_stay_as_they_were():
-    process = subprocess.run(
-        [sys.executable, "-c", textwrap.dedent(ENVIRONMENT)],
-        capture_output=True,
-        text=True,
-        timeout=600,
-        check=False,
-    )
-    assert process.returncode == 0, process.stderr
+    processes.run("programs/rounding_and_subnormals.py")

@@ -2,10 +2,9 @@
 
 import os
 import shlex
-import subprocess
-import sys
 import time
 
+import processes
 import pytest
 from source_tree import append, copy_of_sources, replace_once, setup_py
 
@@ -45,27 +44,9 @@ def build(tree, compiler):
 
 def compiled_hash(tree):
     """The hash in the module, and what importing the package warns of."""
-    code = (
-        "import warnings\n"
-        "with warnings.catch_warnings(record=True) as caught:\n"
-        "    warnings.simplefilter('always')\n"
-        "    import sigmax\n"
-        "from sigmax._sigmax import lib\n"
-        "assert sigmax.__file__.startswith(%r), sigmax.__file__\n"
-        "print(lib.SIGMAX_SOURCE_HASH)\n"
-        "print(*(w.message for w in caught), sep='\\n')"
-    )
     folder = str(tree / "python")
-    process = subprocess.run(
-        [sys.executable, "-c", code % folder],
-        env={**os.environ, "PYTHONPATH": folder},
-        capture_output=True,
-        text=True,
-        timeout=600,
-        check=False,
-    )
-    assert process.returncode == 0, process.stderr
-    number, _, warning = process.stdout.partition("\n")
+    printed = processes.run("programs/compiled_hash.py", folder, env={"PYTHONPATH": folder})
+    number, _, warning = printed.partition("\n")
     return int(number), warning.strip()
 
 

@@ -3,41 +3,16 @@
 import os
 import signal
 import subprocess
-import sys
 import time
 
 import numpy as np
+import processes
 import pytest
 import sigmax
 from helpers import what_it_holds
 from sigmax._data import sources
 
 ROWS = 300
-
-# What fit imports when it needs it is imported beforehand: Python 3.11 turns a Ctrl-C that comes
-# while a class of the standard library is made into a RuntimeError.
-SCRIPT = """
-import sys, numpy as np, sigmax
-from sigmax._formats import archive
-from sigmax._training import checkpoint_file, fit, resuming
-path, resume, out, optimizer = sys.argv[1:]
-rng = np.random.default_rng(3)
-X = rng.normal(size=(3000, 20)).astype(np.float32)
-y = (X @ rng.normal(size=(20, 4))).argmax(axis=1)
-network = sigmax.Network([20, 30, 4], seed=9)
-options = dict(epochs=40, optimizer=optimizer, dropout=0.25, validation_fraction=0.2,
-               early_stopping="cost", patience=40, schedule="cosine", batch_size=7)
-try:
-    print("ready", flush=True)
-    if resume == "resume":
-        history = network.fit(X, y, resume=path)
-    else:
-        history = network.fit(X, y, checkpoint=path if path else None, **options)
-    network.save(out)
-    print(repr([history.cost, history.val_cost, history.best_epoch]), flush=True)
-except KeyboardInterrupt:
-    sys.exit(42)
-"""
 
 
 @pytest.fixture
@@ -46,15 +21,14 @@ def path(tmp_path):
 
 
 def start(*arguments):
-    command = [sys.executable, "-c", SCRIPT, *map(str, arguments)]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    process = processes.start("programs/interrupted_training.py", *arguments)
     assert process.stdout.readline() == "ready\n"
     return process
 
 
 def finish(process):
-    out, _ = process.communicate(timeout=600)
-    return process.returncode, out
+    status, out, _ = processes.finish(process)
+    return status, out
 
 
 @pytest.mark.skipif(os.name == "nt", reason="signals of another kind")
