@@ -62,6 +62,7 @@ struct sigmax_engine {
     void (*softmax_jacobian)(const void *z, void *out, size_t k);
     void (*cross_entropy)(const void *z, const void *y, double *cost, size_t rows, size_t k);
     void (*output_delta)(const void *z, const void *y, void *delta, size_t rows, size_t k);
+    void (*smooth_labels)(const int64_t *labels, const void *y, double e, void *targets, size_t rows, size_t k);
     size_t (*first_non_finite)(const void *values, size_t n);
     double (*peak)(size_t n); /* returns the number of floating-point operations done */
 

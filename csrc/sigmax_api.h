@@ -264,6 +264,11 @@ int sigmax_softmax_jacobian(int dtype, const void *z, void *out, size_t k);
 int sigmax_cross_entropy(int dtype, const void *z, const void *y, double *cost, size_t rows, size_t k);
 /* z, y, delta (rows, k): BP1, a_L sum_j y_j - y. */
 int sigmax_output_delta(int dtype, const void *z, const void *y, void *delta, size_t rows, size_t k);
+/* targets (rows, k) = (1 - e) y + (e/k) sum_j y_j: the label smoothing of sigmax_train, e in 0 ... below 1. y are the
+   rows of the labels (rows), each below k, or, where labels is NULL, y (rows, k) real. SIGMAX_BAD_LABEL for another
+   label; nothing is written then. */
+int sigmax_smooth_labels(int dtype, const int64_t *labels, const void *y, double e, void *targets, size_t rows,
+                         size_t k);
 
 /* The position of the first infinity or NaN among values (n) real, or n when all are finite; 0 where values is NULL, or
    dtype no named constant. */

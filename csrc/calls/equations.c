@@ -67,6 +67,21 @@ int sigmax_output_delta(int dtype, const void *z, const void *y, void *delta, si
     return status;
 }
 
+int sigmax_smooth_labels(int dtype, const int64_t *labels, const void *y, double e, void *targets, size_t rows,
+                         size_t k)
+{
+    if (!(e >= 0 && e < 1)) return SIGMAX_BAD_ARGUMENT;
+    if (rows > 0 && k > 0 && ((labels == NULL) == (y == NULL) || targets == NULL)) return SIGMAX_BAD_ARGUMENT;
+    const struct sigmax_engine *engine;
+    const int status = sigmax_choose_engine(&engine, dtype);
+    if (status != SIGMAX_OK || k == 0) return status;
+    for (size_t r = 0; labels != NULL && r < rows; r++) {
+        if (labels[r] < 0 || (uint64_t)labels[r] >= k) return SIGMAX_BAD_LABEL;
+    }
+    engine->smooth_labels(labels, y, e, targets, rows, k);
+    return SIGMAX_OK;
+}
+
 size_t sigmax_first_non_finite(int dtype, const void *values, size_t n)
 {
     const struct sigmax_engine *engine; /* any one knows the answer, so that a bad SIGMAX_ISA must not keep it back */

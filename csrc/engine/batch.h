@@ -78,6 +78,18 @@ static void smooth_targets(const real *y, double smoothing, real *target, size_t
     for (size_t j = 0; j < k; j++) target[j] = (real)((1 - smoothing) * (double)y[j] + smoothing / (double)k * sum);
 }
 
+/* The targets (rows, k) of rows with labels (rows), or else with y (rows, k). */
+static void smooth_labels(const int64_t *labels, const real *y, double smoothing, real *targets, size_t rows, size_t k)
+{
+    for (size_t r = 0; r < rows; r++) {
+        if (labels != NULL) {
+            smooth_label((size_t)labels[r], smoothing, targets + r * k, k);
+        } else {
+            smooth_targets(y + r * k, smoothing, targets + r * k, k);
+        }
+    }
+}
+
 /* Smoothing moves the targets, not the class that a row counts as. */
 static struct truth gather_truth(const struct sigmax_data *data, const size_t *order, size_t first, size_t rows,
                                  size_t k, double smoothing, struct batch_memory *memory)

@@ -54,6 +54,11 @@ static void face_output_delta(const void *z, const void *y, void *delta, size_t 
     bp1_targets(delta, y, delta, rows, k);
 }
 
+static void face_smooth_labels(const int64_t *labels, const void *y, double e, void *targets, size_t rows, size_t k)
+{
+    smooth_labels(labels, y, e, targets, rows, k);
+}
+
 static size_t face_first_non_finite(const void *values, size_t n)
 {
     return first_non_finite(values, n);
@@ -95,6 +100,7 @@ const struct sigmax_engine ENGINE = {
     .softmax_jacobian = face_softmax_jacobian,
     .cross_entropy = face_cross_entropy,
     .output_delta = face_output_delta,
+    .smooth_labels = face_smooth_labels,
     .first_non_finite = face_first_non_finite,
     .peak = peak,
     .product_scratch = product_scratch,

@@ -248,6 +248,15 @@ static void test_equations_refuse_null(int dtype)
     CHECK(sigmax_cross_entropy(dtype, NULL, NULL, cost, 1, 0) == SIGMAX_OK && fabs(cost[0]) <= 0, "no classes: %g",
           cost[0]);
     CHECK(sigmax_output_delta(dtype, z, z, NULL, 1, 2) == SIGMAX_BAD_ARGUMENT, "delta");
+    const int64_t label = 1, beyond = 2, below = -1;
+    CHECK(sigmax_smooth_labels(dtype, &label, NULL, 0.1, NULL, 1, 2) == SIGMAX_BAD_ARGUMENT, "targets");
+    CHECK(sigmax_smooth_labels(dtype, &label, z, 0.1, out, 1, 2) == SIGMAX_BAD_ARGUMENT, "labels and y");
+    CHECK(sigmax_smooth_labels(dtype, NULL, NULL, 0.1, out, 1, 2) == SIGMAX_BAD_ARGUMENT, "neither");
+    CHECK(sigmax_smooth_labels(dtype, &label, NULL, 1.0, out, 1, 2) == SIGMAX_BAD_ARGUMENT, "e = 1");
+    CHECK(sigmax_smooth_labels(dtype, &label, NULL, NAN, out, 1, 2) == SIGMAX_BAD_ARGUMENT, "e is NaN");
+    CHECK(sigmax_smooth_labels(dtype, &beyond, NULL, 0.1, out, 1, 2) == SIGMAX_BAD_LABEL, "label 2 of 2");
+    CHECK(sigmax_smooth_labels(dtype, &below, NULL, 0.1, out, 1, 2) == SIGMAX_BAD_LABEL, "label -1");
+    CHECK(sigmax_smooth_labels(dtype, NULL, NULL, 0.1, NULL, 0, 2) == SIGMAX_OK, "no rows");
     CHECK(sigmax_sigmoid(dtype, NULL, NULL, 0) == SIGMAX_OK, "nothing to do");
     CHECK(sigmax_sigmoid(3, z, out, 1) == SIGMAX_BAD_ARGUMENT, "dtype");
 }

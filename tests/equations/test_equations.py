@@ -7,6 +7,7 @@ points at one equation; the tests of `backprop` then compare the whole chain, ov
 import numpy as np
 import pytest
 import reference
+import reference_training
 import sigmax
 from helpers import (
     TILE_EDGES,
@@ -21,6 +22,7 @@ from helpers import (
 )
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from sigmax._sigmax import ffi, lib
 
 SIZES = (17, 33, 9, 5)
 ROWS = 41
@@ -400,3 +402,22 @@ def test_many_equal_rows_keep_their_mean():
     many = network.backprop(np.ones((60_000, 1), np.float32), np.zeros(60_000, int))
     for expected, actual in ((one.nabla_b, many.nabla_b), (one.nabla_w, many.nabla_w)):
         np.testing.assert_allclose(actual[0], expected[0], rtol=2e-5)
+
+
+# ---- label smoothing -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("e", [0.0, 0.1, 0.75])
+@pytest.mark.parametrize("k", [1, 2, 3, 10, 33])
+def test_smoothed_labels(rng, instruction_set, dtype, e, k):
+    labels = rng.integers(0, k, 7)
+    y = rng.random((7, k)).astype(dtype)
+    one_hot = np.eye(k)[labels]
+    of_labels = ffi.from_buffer("int64_t[]", labels), ffi.NULL
+    of_rows = ffi.NULL, ffi.from_buffer(y)
+    for pointers, rows in ((of_labels, one_hot), (of_rows, y.astype(float))):
+        targets = np.full((7, k), np.nan, dtype)
+        out = ffi.from_buffer(targets)
+        assert lib.sigmax_smooth_labels(targets.itemsize, *pointers, e, out, 7, k) == lib.SIGMAX_OK
+        expected = reference_training.smoothed(rows, e)
+        np.testing.assert_allclose(targets, expected, rtol=4 * np.finfo(dtype).eps)

@@ -16,6 +16,7 @@ from sigmax._sigmax import ffi, lib
 from sigmax.errors import DivergedError
 
 if TYPE_CHECKING:
+    from sigmax._boundary.layout import Layout
     from sigmax._training.progress_bar import Bar
     from sigmax._training.run import Run
 
@@ -141,19 +142,13 @@ class _Part:
     def _backprop(self, block: Examples) -> tuple[float, float]:
         """Return cost and n_correct of a block; its gradient is left in the buffer."""
         layout = self._run.model.layout
-        smoothing = self._run.options.label_smoothing
         classes = block.labels
         if classes is None:
             assert block.targets is not None
             classes = block.targets.argmax(axis=1)
+        smoothing = self._run.options.label_smoothing
         if smoothing:
-            targets = block.targets
-            if targets is None:
-                targets = np.eye(layout.sizes[-1], dtype=layout.dtype)[classes]
-            smoothed = (1 - smoothing) * targets + smoothing / layout.sizes[-1] * targets.sum(
-                axis=1, keepdims=True
-            )
-            block = Examples(block.rows, None, smoothed.astype(layout.dtype), block.weights)
+            block = _smoothed(block, smoothing, layout)
         units: Array = np.empty((2, len(block) * layout.n_units), layout.dtype)
         cost = ffi.new("double *")
         status = lib.sigmax_backprop(
@@ -172,3 +167,20 @@ class _Part:
         correct = a_L.argmax(axis=1) == classes
         weights = block.weights
         return float(cost[0]), float(correct.sum() if weights is None else weights[correct].sum())
+
+
+def _smoothed(block: Examples, smoothing: float, layout: Layout) -> Examples:
+    """Return the rows with the smoothed targets that sigmax_train would use."""
+    targets: Array = np.empty((len(block), layout.n_out), layout.dtype)
+    labels, y = block.labels, block.targets
+    check(
+        lib.sigmax_smooth_labels(
+            layout.dtype.itemsize,
+            ffi.NULL if labels is None else pointer("int64_t[]", labels),
+            ffi.NULL if y is None else pointer(y),
+            smoothing,
+            pointer(targets),
+            *targets.shape,
+        )
+    )
+    return Examples(block.rows, None, targets, block.weights)
