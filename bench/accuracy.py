@@ -22,7 +22,7 @@ import numpy as np
 import sigmax
 from recipes import RECIPES, Recipe
 from record import versions
-from sigmax._bench.report import machine, table
+from sigmax._bench.tables import machine, table
 from sigmax._bench.workloads import load_mnist
 
 # processor time of this process: the cost of a training, even on a busy machine

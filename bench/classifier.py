@@ -22,7 +22,7 @@ os.environ |= {name: "1" for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS",
 
 import numpy as np
 from sigmax import SigmaxClassifier
-from sigmax._bench.report import machine, table
+from sigmax._bench.tables import machine, table
 from sklearn.datasets import load_breast_cancer, load_digits
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import train_test_split

@@ -9,7 +9,7 @@ import json
 from dataclasses import dataclass, field
 
 from sigmax._bench.race import Result
-from sigmax._bench.report import machine
+from sigmax._bench.tables import machine
 from sigmax._bench.workloads import Workload
 
 PACKAGES = ("torch", "jax", "jaxlib", "scikit-learn", "scipy", "onnxruntime", "matplotlib")

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from record import Record
 from sigmax._bench.race import Result
-from sigmax._bench.report import microseconds, table
+from sigmax._bench.tables import microseconds, table
 from sweeps import cliffs
 
 # The goals on one core: speed relative to the best peer, and share of the peak.

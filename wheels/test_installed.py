@@ -27,7 +27,13 @@ ROOT = Path(__file__).resolve().parents[1]
 OLDEST = 11  # requires-python
 QUICK_TESTS = (
     *("test_equations", "test_activation", "test_network", "test_optimizers", "test_dropout"),
-    *("test_bad_arguments", "test_files", "test_determinism", "test_weights", "test_citizen"),
+    *(
+        "test_bad_arguments",
+        "test_files",
+        "test_determinism",
+        "test_weights",
+        "test_inside_other_programs",
+    ),
     *("test_resume", "test_sources", "test_data"),
 )
 DESCRIBE = """

@@ -22,7 +22,7 @@ from sigmax._estimator.scikit_learn import (
 )
 from sigmax._model.inference import score
 from sigmax._training.fit import fit
-from sigmax.errors import DivergedError, OptionError
+from sigmax._training.partial_fit import partial_fit
 from sigmax.network import Network
 
 if TYPE_CHECKING:
@@ -388,7 +388,15 @@ class SigmaxClassifier(FittedClassifier):
         watch.begin(parameters.rules(params, options, len(labels)), keep_rate=True)
         options["learning_rate"] = watch.rate
         given = parameters.of_one_epoch(options)
-        history = self._train(network.partial_fit, X, labels, sample_weight=weights, **given)
+        history = self._train(
+            partial_fit,
+            network._model,
+            X,
+            labels,
+            given,
+            sample_weight=weights,
+            words=parameters.WORDS,
+        )
         if history is not None:
             watch(network, 0, history)
         return self._keep(network, known, columns, watch)
@@ -418,7 +426,4 @@ class SigmaxClassifier(FittedClassifier):
             return train(*arrays, **options)
         except KeyboardInterrupt:
             warnings.warn("training was interrupted; the parameters so far are kept", stacklevel=3)
-        except (OptionError, DivergedError) as error:
-            error.words = parameters.WORDS
-            raise
         return None

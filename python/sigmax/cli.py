@@ -60,7 +60,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"sigmax: interrupted; to resume:\n{interrupt}", file=sys.stderr)
         return 130
     except KeyboardInterrupt:
-        hint = " (train --checkpoint FILE allows to resume)" if "train" in arguments else ""
+        hint = " (train with --checkpoint FILE can be resumed)" if "train" in arguments else ""
         print(f"sigmax: interrupted: no file was written{hint}", file=sys.stderr)
         return 130
     except BrokenPipeError:

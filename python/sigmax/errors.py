@@ -15,13 +15,17 @@ learning_rate, the shell --learning-rate, the estimator learning_rate_init; each
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import NamedTuple, TypeAlias
 
 
 class _NoValue:
     def __repr__(self) -> str:
         return "NO_VALUE"
+
+    def __reduce__(self) -> str:
+        return "NO_VALUE"  # the one object, also after a pickle and a deepcopy
 
 
 NO_VALUE = _NoValue()
@@ -110,7 +114,7 @@ class SigmaxError(Exception):
 
 
 class Worded:
-    """A message about options, which str() gives in `words`.
+    """A message about options, which str() gives in `words`; `args` are what it is made of.
 
     Attributes
     ----------
@@ -131,6 +135,27 @@ class Worded:
     def __str__(self) -> str:
         """Return the message in `words`."""
         return self.in_words(self.words)
+
+    def __repr__(self) -> str:
+        """Return the class and the message."""
+        return f"{type(self).__name__}({str(self)!r})"
+
+
+class _Shown(str):
+    """A value as its repr: of what may change, or cannot be pickled."""
+
+    __slots__ = ()
+    __repr__ = str.__str__
+
+
+def _shown(value: object) -> object:
+    """Return the value itself where it is plain, else its repr."""
+    if value is None or type(value) in (bool, float, str):
+        return value
+    try:
+        return _Shown(repr(value))
+    except Exception:  # of an integer with thousands of digits, say
+        return _Shown(f"a value of type {type(value).__name__}")
 
 
 class OptionError(Worded, SigmaxError):
@@ -158,16 +183,22 @@ class OptionError(Worded, SigmaxError):
         super().__init__(name, value, expected, because)
         self.name, self.value = name, value
         self.expected, self.because = _as_parts(expected), _as_parts(because)
+        self._shown = _shown(value)
 
     @property
     def advice(self) -> tuple[tuple[str, object], ...]:
         """The options that `expected` names, as (name, value)."""
         return _advice(self.expected)
 
+    def __reduce__(self) -> tuple[object, ...]:
+        """Pickle the message; a value that is not plain becomes its repr."""
+        arguments = self.name, self._shown, tuple(self.expected), tuple(self.because)
+        return type(self), arguments, {"words": self.words}
+
     def parts(self) -> Sequence[Part]:
         """Return "name is value, because; expected ..."."""
         return [
-            Mention(self.name, self.value, " is "),
+            Mention(self.name, self._shown, " is "),
             *self.because,
             "; expected ",
             *self.expected,
@@ -249,8 +280,24 @@ class TrainingWarning(Worded, UserWarning):
         return self.args
 
 
+@contextmanager
+def said_in(words: Words) -> Iterator[None]:
+    """Give the messages of errors that leave the block these words.
+
+    Examples
+    --------
+    >>> with said_in(words):
+    ...     raise OptionValueError("l2", -1.0, "a number >= 0")
+    """
+    try:
+        yield
+    except (OptionError, DivergedError) as error:
+        error.words = words
+        raise
+
+
 class FileFormatError(SigmaxError, ValueError):
-    """A model file is damaged, incomplete, or no model file at all."""
+    """A model file is damaged, incomplete, or not a model file."""
 
 
 class InstructionSetError(SigmaxError, ValueError):

@@ -1,6 +1,6 @@
 """Model files with the names of the classes: `save`, `load` and what a file holds.
 
-A model file is an archive (see `sigmax._formats.archive`) of these arrays:
+A model file is a zip archive of .npy arrays, as numpy.savez writes them, with these names:
 
 | name              | dtype, shape                   | what                                        |
 |-------------------|--------------------------------|---------------------------------------------|

@@ -170,7 +170,7 @@ class Network:
         >>> network.predict_proba(X).sum(axis=1)
         array([1., 1., 1., 1.], dtype=float32)
         """
-        return self._model.read(inference.probabilities, X)
+        return self._model.read(inference.probabilities, X, True)
 
     def predict(self, X: RowsLike) -> npt.NDArray[np.int64]:
         """Return the class of each row (n,): the index of its first largest probability.
@@ -182,7 +182,7 @@ class Network:
         >>> network.predict(X)
         array([0, 1, 1, 0])
         """
-        return self._model.read(inference.labels, X)
+        return self._model.read(inference.labels, X, True)
 
     def activations(self, X: RowsLike) -> list[Array]:
         """Return [a_0, ..., a_L] with a_l (n, n_l); a_0 is X itself where no copy was needed.
@@ -346,7 +346,7 @@ class Network:
             For early stopping: >= 1 and >= 0.
         schedule : {"constant", "step", "exponential", "cosine", "plateau"} or callable
             The learning rate over the epochs, or a function of the epoch, from 0, that gives it;
-            see `sigmax._training.schedules` for the formulas.
+            docs/training.md has the formulas.
         schedule_factor, schedule_epochs, warmup_epochs, min_learning_rate
             For the schedule, as described there.
         standardize : bool
@@ -480,12 +480,7 @@ class Network:
         >>> network.calibrate(X_val, y_val)
         Calibration(temperature=1.62, ece_before=0.043, ece_after=0.011, cost_before=0.31, ...)
         """
-        model = self._model
-        with model.guard.claim():  # a training would reset the temperature meanwhile
-            examples = model.prepared_examples(X_val, y_val, ("X_val", "y_val"))
-            found = calibration.calibrate(model, examples)
-            model.guard.write(setattr, model, "temperature", found.temperature)
-        return found
+        return calibration.calibrate(self._model, X_val, y_val)
 
     # ---- copies ----------------------------------------------------------------------------------
 

@@ -11,7 +11,7 @@ from sigmax._boundary.layout import Layout
 from sigmax._data.column_statistics import fit_preparation
 from sigmax._data.examples import as_examples
 from sigmax._data.preparation import Preparation
-from sigmax._data.sources import KnownRows
+from sigmax._data.sources import KnownExamples
 
 SIZES = (5, 4, 3)
 ROWS = 60
@@ -33,7 +33,7 @@ def data(rng, dtype):
 def fitted(X, *, weights=None, standardize=True, fill_missing=False, dtype=np.float64):
     width = np.shape(X)[1]
     examples = as_examples(X, np.zeros(np.shape(X)[0], int), Layout((width, 2), dtype))
-    rows = KnownRows(examples.weighted(weights))
+    rows = KnownExamples(examples.weighted(weights))
     return fit_preparation(rows, standardize=standardize, fill_missing=fill_missing)
 
 

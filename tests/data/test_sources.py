@@ -67,7 +67,7 @@ def test_pieces_are_whole_batches_in_order(rng, tmp_path, small_chunks, kind, ba
     X = rng.normal(0.0, 1.0, (ROWS, 6))
     given = X if kind == "memory" else mapped(X, tmp_path / "X.npy")
     examples = as_examples(given, np.zeros(ROWS, int), Layout((6, 3), float)).prepared(None)
-    source = sources.KnownRows(examples).source()
+    source = sources.KnownExamples(examples).source()
     assert source.n_rows == ROWS
     order = rng.permutation(ROWS).astype(np.uintp) if shuffled else None
     expected = X if order is None else X[order]
@@ -84,7 +84,7 @@ def test_pieces_are_whole_batches_in_order(rng, tmp_path, small_chunks, kind, ba
 def test_arrays_in_memory_are_not_copied(data, dtype):
     X, labels, _ = data
     examples = as_examples(X, labels, Layout((6, 3), dtype)).prepared(None)
-    (piece,) = sources.KnownRows(examples).source().pieces(None, 10, 0)
+    (piece,) = sources.KnownExamples(examples).source().pieces(None, 10, 0)
     assert int(ffi.cast("uintptr_t", piece.struct.X)) == X.ctypes.data
     assert int(ffi.cast("uintptr_t", piece.struct.labels)) == labels.ctypes.data
 

@@ -156,7 +156,7 @@ def test_other_numbers_do_not_begin_it_anew(network, data):
     for each, rate in ((first, 0.01), (second, 0.02)):
         each.partial_fit(X, y, optimizer="momentum", learning_rate=0.01)
         each.partial_fit(X, y, optimizer="momentum", learning_rate=rate)
-        assert each._model.optimizer_state.updates == 8
+        assert each._model.kept_optimizer.updates == 8
     assert (first.parameters != second.parameters).any()
 
 
@@ -213,11 +213,11 @@ def test_divergence_keeps_the_parameters_and_the_state(network, data):
     X, y = data
     huge = {"float32": 1e38, "float64": 1e308}[network.dtype.name]
     network.partial_fit(X, y, optimizer="momentum")
-    before, moments = network.parameters.copy(), network._model.optimizer_state.values.copy()
+    before, moments = network.parameters.copy(), network._model.kept_optimizer.values.copy()
     with pytest.raises(sigmax.DivergedError):
         network.partial_fit(X, y, optimizer="momentum", batch_size=ROWS, learning_rate=huge, l2=1e3)
     np.testing.assert_array_equal(network.parameters, before)
-    np.testing.assert_array_equal(network._model.optimizer_state.values, moments)
-    assert network._model.optimizer_state.updates == 4 and network.epochs_trained == 1
+    np.testing.assert_array_equal(network._model.kept_optimizer.values, moments)
+    assert network._model.kept_optimizer.updates == 4 and network.epochs_trained == 1
     network.partial_fit(X, y, optimizer="momentum")
     assert np.isfinite(network.parameters).all()

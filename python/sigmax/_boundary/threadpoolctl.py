@@ -53,6 +53,9 @@ def register_if_loaded() -> None:
 
 
 def _register(threadpoolctl: Any) -> None:
+    if hasattr(threadpoolctl, "_has_sigmax"):
+        return
+
     class SigmaxController(threadpoolctl.LibController):  # type: ignore[misc]
         """The pool of sigmax, found by the name of its compiled module."""
 
@@ -69,7 +72,5 @@ def _register(threadpoolctl: Any) -> None:
         def get_version(self) -> str:
             return version()
 
-    # register() refuses a second controller of the same library
-    known = {c.__name__ for c in getattr(threadpoolctl, "_ALL_CONTROLLERS", ())}
-    if SigmaxController.__name__ not in known:
-        threadpoolctl.register(SigmaxController)
+    threadpoolctl.register(SigmaxController)
+    threadpoolctl._has_sigmax = True  # on that module, which may be loaded anew

@@ -1,4 +1,4 @@
-"""How many threads a call may use, and why so many."""
+"""How many threads a call may use, and where that number comes from."""
 
 from __future__ import annotations
 

@@ -20,6 +20,7 @@ from sigmax._command.train import NETWORK_DEFAULTS
 from sigmax._command.train import train as run_training
 from sigmax._command.words import flag
 from sigmax._training.options import NAMES_ELSEWHERE, FitOptions
+from sigmax.errors import NO_VALUE, Mention
 
 # The options of fit that the command line does not offer: functions, and what it decides itself.
 NOT_OFFERED = ("callbacks", "progress")
@@ -46,13 +47,14 @@ def _meant(unknown: str) -> str | None:
     offered = [f.name for f in dataclasses.fields(FitOptions) if f.name not in NOT_OFFERED]
     offered += NETWORK_DEFAULTS
     names = {"hidden_layer_sizes": "hidden", "random_state": "seed", "lambda": "l2"}
-    meant = (names | NAMES_ELSEWHERE).get(unknown)
+    here = {theirs: (Mention(ours),) for theirs, ours in names.items()}
+    meant = (here | NAMES_ELSEWHERE).get(unknown)
     if meant is None:
-        meant = next(iter(difflib.get_close_matches(unknown, offered, 1)), "")
-    words = re.sub(r"='(\w+)'", r" \1", meant).split()
-    if not words or words[0] not in offered:
+        meant = tuple(map(Mention, difflib.get_close_matches(unknown, offered, 1)))
+    if not meant or meant[0].name not in offered:
         return None
-    return " ".join(flag(word) if word in offered else word for word in words)
+    values = ("" if m.value is NO_VALUE else f" {m.value}" for m in meant)
+    return " and ".join(flag(m.name) + value for m, value in zip(meant, values, strict=True))
 
 
 def parser() -> Parser:

@@ -13,7 +13,7 @@ import time
 from collections.abc import Sequence
 
 from sigmax._bench.race import Result, race
-from sigmax._bench.report import machine, microseconds, table
+from sigmax._bench.tables import machine, microseconds, table
 from sigmax._bench.workers import CLOCK_HELP, CLOCKS, ContenderError, Worker, cpus_for
 from sigmax._bench.workloads import INFERENCE, TRAINING, named
 from sigmax._command.arguments import Parser

@@ -16,7 +16,6 @@ from sigmax import files
 from sigmax._command.class_names import learn_classes, number_labels
 from sigmax._formats import dataset
 from sigmax._formats.csv_file import CsvOptions
-from sigmax.errors import FileFormatError
 
 
 class UserError(Exception):
@@ -42,12 +41,7 @@ def read(
         tuple(arguments.ignore_column) if dataset.is_csv(path) else (),
         wanted.pop("missing", False),
     )
-    try:
-        return dataset.read(path, labels_path, csv=options, **wanted)
-    except FileFormatError:
-        raise
-    except ValueError as error:  # in the words of the file, none of which is an option
-        raise UserError(str(error)) from None
+    return dataset.read(path, labels_path, csv=options, **wanted)
 
 
 def read_for(

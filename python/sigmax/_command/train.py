@@ -37,7 +37,7 @@ from sigmax._training import checkpoint_file
 from sigmax._training.checkpoint_file import Checkpoint
 from sigmax._training.history import History
 from sigmax._training.options import DEFAULTS, OPTION_NAMES, chosen
-from sigmax.errors import Change, Mention, TrainingWarning, joined
+from sigmax.errors import Change, Mention, Part, TrainingWarning, joined
 from sigmax.network import Network
 
 NETWORK_DEFAULTS: Mapping[str, Any] = {
@@ -93,6 +93,11 @@ class _Plan:
     testing: _Data | None
     class_names: tuple[str, ...] | None
     divisor: float | None
+
+    @property
+    def in_use(self) -> dict[str, Any]:
+        """Every option of fit, as it was given or stored, or its default."""
+        return _options_in_use(self.given, self.resumed)
 
     def say(self, text: str) -> None:
         """Print a line, unless --quiet."""
@@ -180,7 +185,7 @@ def _finish(plan: _Plan) -> _Result:
     purpose, beside = "validation", plan.validation
     if plan.testing is not None:
         purpose, beside = "test", plan.testing
-    fraction = _options_in_use(plan.given, plan.resumed)["validation_fraction"]
+    fraction = plan.in_use["validation_fraction"]
     if fraction:
         rows, held = held_out(fitted_on, fraction, network.seed)
         fitted_on = fitted_on.take(rows)
@@ -206,7 +211,7 @@ def _report(plan: _Plan, result: _Result, history: History, seconds: float) -> N
     if result.beside is not None:
         examples = network._model.examples(result.beside.X, result.beside.y)
         plan.say(f"{result.purpose:<10}  {_measured(network, examples)[1]}")
-    _warn_if_useless(cost, y=plan.training.y, n_classes=network.sizes[-1])
+    _warn_if_useless(cost, plan.training.y, network.sizes[-1], plan.in_use)
     plan.say(f"\nmodel: {output} ({file_size(os.path.getsize(output))})")
 
 
@@ -338,7 +343,7 @@ def _network(
     n_classes: int,
     resumed: Checkpoint | None,
 ) -> Network:
-    """Return a new network; that of a checkpoint, where its shape was not asked for."""
+    """Return a new network; that of a checkpoint, where its shape was not given."""
     wanted = {
         name: default if getattr(arguments, name) is None else getattr(arguments, name)
         for name, default in NETWORK_DEFAULTS.items()
@@ -398,24 +403,26 @@ def _measured(network: Network, examples: Examples) -> tuple[float, str]:
     return cost, f"{cost:{'8.4f' if cost < 1e6 else '8.2g'}}  {percent(accuracy):>8}"
 
 
-def _warn_if_useless(cost: float, y: NDArray[Any], n_classes: int) -> None:
+def _warn_if_useless(
+    cost: float, y: NDArray[Any], n_classes: int, in_use: Mapping[str, Any]
+) -> None:
     """Warn about a model that is worse than one that ignores its input."""
     counts = y.sum(axis=0) if y.ndim == 2 else np.bincount(y, minlength=n_classes)
     shares = counts[counts > 0] / counts.sum()
     guessing = float(-(shares * np.log(shares)).sum())
     if cost > guessing:
+        remedies: list[Part] = []
+        if in_use["optimizer"] != "lbfgs":
+            remedies.append(Change("a smaller", "learning_rate"))
+        remedies.append(Change("more", "epochs"))
+        if not in_use["standardize"]:
+            remedies.append(Mention("standardize", True))
+        if in_use["optimizer"] in ("sgd", "momentum", "nesterov"):
+            remedies.append(Mention("optimizer", "adam"))
         warning = TrainingWarning(
             f"this model is worse than guessing: its cost on the training data is {cost:.4g}, and "
             f"always giving the shares of the classes costs {guessing:.4g}; try ",
-            *joined(
-                [
-                    Change("a smaller", "learning_rate"),
-                    Change("more", "epochs"),
-                    Mention("standardize", True),
-                    Mention("optimizer", "adam"),
-                ],
-                last=" or ",
-            ),
+            *joined(remedies, last=" or "),
         )
         warnings.warn(warning, stacklevel=2)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from sigmax._training.options import OPTIONS
-from sigmax.errors import NO_VALUE, Mention, Words
+from sigmax.errors import NO_VALUE, Change, Mention, Words
 
 
 def flag(name: str) -> str:
@@ -32,6 +32,10 @@ class Flags(Words):
         if mention.link == " is ":
             return f"{name} is {'not given' if value is None else repr(value)}"
         return name if value is True else f"{name} {value}"
+
+    def change(self, change: Change) -> str:
+        """Return a direction in which to change an option: a flag has a value, "a larger" one."""
+        return super().change(change._replace(how="a larger") if change.how == "more" else change)
 
 
 FLAGS = Flags()

@@ -7,7 +7,7 @@ import numpy as np
 from sigmax._boundary.arrays import FLOAT64, Array, not_finite
 from sigmax._data.preparation import Preparation
 from sigmax._data.rows import Rows, SparseRows
-from sigmax._data.sources import TrainingRows
+from sigmax._data.sources import TrainingExamples
 
 _ENTRIES = 1 << 16  # of a block: its temporaries stay in the cache
 
@@ -163,7 +163,7 @@ class ColumnStatistics:
 
 
 def fit_preparation(
-    data: TrainingRows, *, standardize: bool, fill_missing: bool
+    data: TrainingExamples, *, standardize: bool, fill_missing: bool
 ) -> Preparation | None:
     """Return the preparation fitted on training data, or None if the options want none.
 
@@ -183,7 +183,7 @@ def fit_preparation(
         return None
     columns: ColumnStatistics | None = None
     sparse = False
-    for part in data.parts():
+    for part in data.opened():
         columns = columns or ColumnStatistics(part.rows.width, missing_allowed=fill_missing)
         columns.add(part.rows, part.weights)
         sparse = sparse or isinstance(part.rows, SparseRows)

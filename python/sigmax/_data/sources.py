@@ -128,7 +128,7 @@ class StreamSource:
     def pieces(self, order: Array | None, batch_size: int, start: int) -> Iterator[Piece]:
         count = 0
         carried: list[Examples] = []
-        for opened in self._stream.parts():
+        for opened in self._stream.opened():
             begin = min(max(0, start - count), len(opened))
             count += len(opened)
             if begin == len(opened):
@@ -160,8 +160,8 @@ class StreamSource:
         self._n_rows = count
 
 
-class TrainingRows(Protocol):
-    """Rows to train on: `KnownRows`, or a `Stream`.
+class TrainingExamples(Protocol):
+    """Rows to train on: `KnownExamples`, or a `Stream`.
 
     Attributes
     ----------
@@ -172,10 +172,10 @@ class TrainingRows(Protocol):
     @property
     def examples(self) -> Examples | None: ...
 
-    def prepared(self, preparation: Preparation | None) -> TrainingRows:
+    def prepared(self, preparation: Preparation | None) -> TrainingExamples:
         """Return the rows as the network wants them."""
 
-    def parts(self) -> Iterator[Examples]:
+    def opened(self) -> Iterator[Examples]:
         """Give the rows of one epoch in the parts in which they come."""
 
     def blocks(self, n_rows: int) -> Iterator[Examples]:
@@ -185,16 +185,16 @@ class TrainingRows(Protocol):
         """Return what hands the rows, which are prepared, to C."""
 
 
-class KnownRows:
+class KnownExamples:
     """Rows that are all known: in memory, sparse, or in a mapped file."""
 
     def __init__(self, examples: Examples) -> None:
         self.examples = examples
 
-    def prepared(self, preparation: Preparation | None) -> KnownRows:
-        return KnownRows(self.examples.prepared(preparation))
+    def prepared(self, preparation: Preparation | None) -> KnownExamples:
+        return KnownExamples(self.examples.prepared(preparation))
 
-    def parts(self) -> Iterator[Examples]:
+    def opened(self) -> Iterator[Examples]:
         yield self.examples
 
     def blocks(self, n_rows: int) -> Iterator[Examples]:
@@ -224,7 +224,7 @@ class Stream:
     def prepared(self, preparation: Preparation | None) -> Stream:
         return Stream(self._layout, self._open, preparation)
 
-    def parts(self) -> Iterator[Examples]:
+    def opened(self) -> Iterator[Examples]:
         layout = self._layout
         blocks = self._open()
         if not isinstance(blocks, Iterable):
@@ -257,14 +257,14 @@ class Stream:
                 close()
 
     def blocks(self, n_rows: int) -> Iterator[Examples]:
-        for part in self.parts():
+        for part in self.opened():
             yield from part.prepared(self.preparation).blocks(n_rows)
 
     def source(self) -> Source:
         return StreamSource(self)
 
 
-def open_data(layout: Layout, X: object, y: object) -> TrainingRows:
+def open_data(layout: Layout, X: object, y: object) -> TrainingExamples:
     """Return the rows to train on, opened and not prepared yet; see `Network.fit`.
 
     Examples
@@ -286,7 +286,7 @@ def open_data(layout: Layout, X: object, y: object) -> TrainingRows:
         )
     if y is None:
         raise TypeError("y is missing; expected labels or class probabilities")
-    return KnownRows(as_examples(X, y, layout))
+    return KnownExamples(as_examples(X, y, layout))
 
 
 def _copy(block: Examples, start: int, stop: int) -> Examples:

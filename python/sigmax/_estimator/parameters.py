@@ -13,7 +13,7 @@ from sigmax._boundary.arrays import Array
 from sigmax._data.weighting import row_weights
 from sigmax._estimator.convergence import Rules
 from sigmax._training.options import PARTIAL_OPTIONS, FitOptions
-from sigmax.errors import Change, Mention, OptionError, Words
+from sigmax.errors import Change, Mention, Words, said_in
 
 
 class EstimatorWords(Words):
@@ -48,7 +48,7 @@ class EstimatorWords(Words):
 WORDS = EstimatorWords()
 SOLVERS = ("lbfgs", "sgd", "adam", "adamw", "rmsprop")
 _RATES = ("constant", "invscaling", "adaptive")
-_FLAGS = ("shuffle", "warm_start", "nesterovs_momentum", "early_stopping")
+_BOOLEANS = ("shuffle", "warm_start", "nesterovs_momentum", "early_stopping")
 _LARGEST_AUTO_BATCH = 200
 # what each solver passes on, as {option of fit: parameter}
 _OF_SOLVER = {
@@ -89,7 +89,7 @@ def check(c: Mapping[str, Any]) -> None:
     scalars.choice(c["solver"], "solver", SOLVERS)
     scalars.choice(c["learning_rate"], "learning_rate", _RATES)
     hidden_layers(c["hidden_layer_sizes"])
-    for name in _FLAGS:
+    for name in _BOOLEANS:
         scalars.truth(c[name], name)
     for name in ("alpha", "power_t", "tol"):
         scalars.from_zero(c[name], name)
@@ -107,11 +107,8 @@ def check(c: Mapping[str, Any]) -> None:
         scalars.as_integer(c["batch_size"], "batch_size", 1)
     if not isinstance(c["verbose"], bool | np.bool_):
         scalars.as_integer(c["verbose"], "verbose", 0)
-    try:
+    with said_in(WORDS):
         FitOptions(**fit_options(c, 1, 1.0))
-    except OptionError as error:
-        error.words = WORDS
-        raise
     if c["solver"] == "sgd" and c["learning_rate"] != "constant":
         for name, default in (("schedule", "constant"), ("warmup_epochs", 0)):
             if c[name] != default:

@@ -1,1 +1,1 @@
-"""Bytes on disk to arrays and back. Nothing in a file is believed before it was checked."""
+"""Bytes on disk to arrays and back. Every file is checked before use."""

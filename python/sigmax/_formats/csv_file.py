@@ -260,7 +260,7 @@ def _layout(file: TextIO, name: str, options: CsvOptions) -> _Layout:
 
 
 def _first_lines(file: TextIO) -> Iterator[str]:
-    """Yield whole lines, at least one, until there is enough to judge by."""
+    """Yield whole lines, at least one, until there is enough to recognise the format."""
     n_characters = 0
     for line in file:
         yield line

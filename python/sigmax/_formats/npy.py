@@ -1,8 +1,9 @@
-"""The .npy format, read without believing its header: the one reader of it in this package.
+"""The .npy format, every header checked: the one reader of it in this package.
 
-Format: numpy.lib.format. The header's length is bounded, since Python's parser answers thousands of
-signs in a row with RecursionError or MemoryError; nothing is unpickled; and the size that the
-header promises is compared with the bytes that are there before anything is allocated for it.
+Format: numpy.lib.format. The header's length is bounded. Python's parser answers some short headers
+with RecursionError or MemoryError; here, where nothing large is allocated, that is the file's
+fault. Nothing is unpickled, and the size that the header promises is compared with the bytes that
+are there before anything is allocated for it.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ _LONGEST_HEADER = 1024  # NumPy's own for numbers and text has 118 bytes
 _DAMAGED = (
     EOFError,
     LookupError,
+    MemoryError,
     OverflowError,
     RecursionError,
     SyntaxError,
@@ -72,7 +74,10 @@ def read_header(
     try:
         version = npy_format.read_magic(file)
         if version not in versions:
-            raise FileFormatError(f"{name} has version {version} of the .npy format, not read here")
+            expected = " or ".join(map(str, versions))
+            raise FileFormatError(
+                f"{name} has version {version} of the .npy format; expected {expected}"
+            )
         n, read = _READERS[version]
         length = file.read(n)
         header_size = int.from_bytes(length, "little")
@@ -84,19 +89,20 @@ def read_header(
     except FileFormatError:
         raise
     except _DAMAGED as error:
-        raise FileFormatError(f"{name}: not a sound .npy array: {error}") from error
+        problem = str(error) or type(error).__name__
+        raise FileFormatError(f"{name}: not a sound .npy array: {problem}") from error
     if dtype.hasobject or dtype.names is not None:
         raise FileFormatError(
             f"{name}: an array of {dtype}, which is never read; expected numbers or text"
         )
-    header = Header(dtype, shape, "F" if fortran_order else "C")
+    found = Header(dtype, shape, "F" if fortran_order else "C")
     present = size - npy_format.MAGIC_LEN - n - header_size
-    if min(shape, default=0) < 0 or header.n_bytes != present:
+    if min(shape, default=0) < 0 or found.n_bytes != present:
         raise FileFormatError(
-            f"{name}: its header promises {header.n_bytes} bytes of values, for shape {shape} of "
+            f"{name}: its header promises {found.n_bytes} bytes of values, for shape {shape} of "
             f"{dtype}; {present} are there"
         )
-    return header
+    return found
 
 
 def shaped(data: bytes | bytearray, header: Header, name: str) -> NDArray[Any]:

@@ -1,1 +1,1 @@
-"""A model and what is asked of it between two updates: outputs, cost, gradient, its file."""
+"""A model and what is computed from it between two updates: outputs, cost, gradient, its file."""

@@ -49,15 +49,25 @@ class Calibration(NamedTuple):
     cost_after: float
 
 
-def calibrate(model: Model, examples: Examples) -> Calibration:
-    """Find the temperature with the least cost; see `Network.calibrate`, which calls this.
-
-    C is convex in 1/T, so that a golden-section search over ln T finds the only minimum.
+def calibrate(model: Model, X_val: object, y_val: object) -> Calibration:
+    """Set the model's temperature to the one of the least cost; see `Network.calibrate`.
 
     Examples
     --------
-    >>> calibrate(model, model.prepared_examples(X_val, y_val)).temperature
+    >>> calibrate(model, X_val, y_val).temperature
     1.62
+    """
+    with model.guard.claim():  # a training would set the temperature back meanwhile
+        examples = model.prepared_examples(X_val, y_val, ("X_val", "y_val"))
+        found = best_temperature(model, examples)
+        model.guard.write(setattr, model, "temperature", found.temperature)
+    return found
+
+
+def best_temperature(model: Model, examples: Examples) -> Calibration:
+    """Return the temperature of the least cost, and what it changes; the model stays as it is.
+
+    C is convex in 1/T, so that a golden-section search over ln T finds the only minimum.
     """
 
     def cost(log_temperature: float) -> float:

@@ -28,7 +28,7 @@ class Guard:
     version : object or None
         A new object after each writing; None while the parameters are being written.
     trainer : int or None
-        The thread that trains the model; None while nobody does.
+        The thread that trains the model; None otherwise.
     """
 
     __slots__ = (

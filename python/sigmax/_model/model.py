@@ -32,7 +32,7 @@ T = TypeVar("T")
 
 
 @dataclass(slots=True)
-class OptimizerState:
+class KeptOptimizer:
     """What `partial_fit` leaves for its next call.
 
     Attributes
@@ -74,7 +74,7 @@ class Model:
         T in softmax(z_L / T).
     guard : Guard
         Keeps readers from parameters that are half written.
-    optimizer_state : OptimizerState or None
+    kept_optimizer : KeptOptimizer or None
         Of `partial_fit`; neither a copy nor a file has it, and `fit` begins without.
     call_rows : int
         How many rows C may infer in one call, for which Ctrl-C waits.
@@ -87,7 +87,7 @@ class Model:
     preparation: Preparation | None = None
     temperature: float = 1.0
     guard: Guard = field(default_factory=Guard)
-    optimizer_state: OptimizerState | None = None
+    kept_optimizer: KeptOptimizer | None = None
     weights: Views = field(init=False)
     biases: Views = field(init=False)
     pointer: CData = field(init=False)
@@ -141,10 +141,11 @@ class Model:
         self.guard.read(take)
         return twin
 
-    def read(self, compute: Callable[[Model, A], T], given: A) -> T:
+    def read(self, compute: Callable[[Model, A], T], given: A, short: bool = False) -> T:
         """Return compute(model, given), or that of a copy where another thread trains this model.
 
         So every answer belongs to the parameters between two updates; see `sigmax._model.guard`.
+        What is short is tried without a copy first, since no update may come meanwhile.
         One argument, since more of them in general would cost as much as a small prediction's
         checks.
 
@@ -154,7 +155,7 @@ class Model:
         """
         guard = self.guard
         before = guard.version
-        if before is not None and (guard.trainer is None or guard.trainer == get_ident()):
+        if before is not None and (short or guard.trainer is None or guard.trainer == get_ident()):
             try:
                 answer = compute(self, given)
             except Exception:

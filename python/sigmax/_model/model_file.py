@@ -111,10 +111,10 @@ def model_arrays(model: Model) -> dict[str, Any]:
         "seed": np.asarray(state["seed"], "<u8"),
         "epochs_trained": np.asarray(state["epochs_trained"], "<u8"),
     }
-    if model.temperature != 1.0:
-        arrays["temperature"] = np.asarray(model.temperature, "<f8")
-    for part in _PREPARATION:
-        values = getattr(model.preparation, part, None)
+    if state["temperature"] != 1.0:
+        arrays["temperature"] = np.asarray(state["temperature"], "<f8")
+    preparation: Any = state["preparation"] or (None,) * len(_PREPARATION)
+    for part, values in zip(_PREPARATION, preparation, strict=True):
         if values is not None:
             arrays[f"preparation_{part}"] = np.asarray(values, "<f8")
     return arrays

@@ -121,7 +121,7 @@ def _guessing_and_floor(
 
     The first is the entropy of the mean target, the second the mean entropy of the targets.
     """
-    known, n_classes, e = data.rows.examples, model.layout.n_out, options.label_smoothing
+    known, n_classes, e = data.training.examples, model.layout.n_out, options.label_smoothing
     if known is None:  # a stream's targets are not in memory
         shares, floor = np.full(n_classes, 1 / n_classes), 0.0
     elif known.labels is not None:
@@ -147,7 +147,7 @@ def _entropy(shares: Array) -> Array:
 
 def _size_of_x(data: TrainingData) -> tuple[float, float]:
     """Return mean square and largest size of the entries, of the first rows as C gets them."""
-    known = data.rows.examples
+    known = data.training.examples
     if known is None:
         return 0.0, 0.0
     rows = known.rows

@@ -13,7 +13,7 @@ from sigmax._training.progress_bar import progress_bar
 from sigmax._training.run import Run
 from sigmax._training.training_data import TrainingData, assemble
 from sigmax._training.training_state import TrainingState
-from sigmax.errors import PYTHON, Words
+from sigmax.errors import PYTHON, Words, said_in
 
 if TYPE_CHECKING:
     from sigmax._model.model import Model
@@ -42,13 +42,13 @@ def fit(
     owner : object
         What callbacks get as the network.
     words : Words
-        In which warnings name the options.
+        In which warnings and errors name the options.
 
     Examples
     --------
     >>> history = fit(model, X, y, {"epochs": 5})
     """
-    with model.guard.claim():
+    with said_in(words), model.guard.claim():
         options, state, checkpoint = _options_and_state(model, given, resume)
         data = assemble(
             model if checkpoint is None else checkpoint.model,
@@ -125,7 +125,7 @@ def _begin(
 
     def begin_anew() -> None:
         model.preparation, model.temperature = data.preparation, 1.0
-        model.optimizer_state = None
+        model.kept_optimizer = None
 
     model.guard.write(begin_anew)
     return state

@@ -13,7 +13,7 @@ from sigmax._boundary.status import check
 from sigmax._data.examples import Examples
 from sigmax._data.rows import OPERATIONS
 from sigmax._sigmax import ffi, lib
-from sigmax.errors import DivergedError
+from sigmax.errors import Change, DivergedError, Mention
 
 if TYPE_CHECKING:
     from sigmax._boundary.layout import Layout
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 _BLOCK_BYTES = 1 << 24  # bytes of activations and errors of the rows in one call of C
 _LIMIT_REACHED = 1  # SciPy's status
+_REMEDY = (Mention("standardize", True), ", or ", Change("a smaller", "l2"))
 
 
 class _Point(NamedTuple):
@@ -64,7 +65,7 @@ def train(run: Run, bar: Bar | None) -> None:
         if options.checkpoint:
             every = options.epochs_per_checkpoint
             end = min(end, (start // every + 1) * every)
-        part = _Part(run, bar, end)
+        stretch = _Stretch(run, bar, end)
         limits = {
             "maxiter": end - start,
             "maxfun": options.max_evaluations or np.iinfo(np.int32).max,
@@ -72,11 +73,11 @@ def train(run: Run, bar: Bar | None) -> None:
         }
         try:
             result = optimize.minimize(
-                part.objective,
+                stretch.objective,
                 run.model.arena.astype(FLOAT64),
                 jac=True,
                 method="L-BFGS-B",
-                callback=part.accept,
+                callback=stretch.accept,
                 options=limits,
             )
         except _Enough:
@@ -86,7 +87,7 @@ def train(run: Run, bar: Bar | None) -> None:
             run.history.stopped = "max_evaluations" if limited else "converged"
 
 
-class _Part:
+class _Stretch:
     """The epochs between two checkpoints."""
 
     def __init__(self, run: Run, bar: Bar | None, end: int) -> None:
@@ -106,7 +107,7 @@ class _Part:
         self._trial[:] = x
         gradient = np.zeros(x.size)
         cost, n_correct, n_rows = 0.0, 0.0, 0
-        for block in self._run.data.rows.blocks(self._block_rows):
+        for block in self._run.data.training.blocks(self._block_rows):
             of_block, correct = self._backprop(block)
             cost += of_block * len(block)
             n_correct += correct
@@ -117,7 +118,7 @@ class _Part:
         gradient[: self._n_weights] += l2 * weights
         objective = cost / n_rows + 0.5 * l2 * float(weights @ weights)
         if not (np.isfinite(objective) and np.isfinite(gradient).all()):
-            raise DivergedError(self._run.state.epoch, 0)
+            raise DivergedError(self._run.state.epoch, 0, _REMEDY)
         self._last = _Point(x.copy(), objective, cost, n_correct, n_rows)
         self._before = self._before or self._last
         return objective, gradient
@@ -161,7 +162,7 @@ class _Part:
             pointer(self._gradient),
         )
         if status == lib.SIGMAX_NOT_A_NUMBER:
-            raise DivergedError(self._run.state.epoch, 0)
+            raise DivergedError(self._run.state.epoch, 0, _REMEDY)
         check(status)
         a_L: Any = layout.units(units[0], len(block))[-1]
         correct = a_L.argmax(axis=1) == classes

@@ -10,22 +10,13 @@ import numpy as np
 from sigmax._boundary.scalars import as_integer, from_zero
 from sigmax.errors import Mention, OptionTypeError, OptionValueError, Part, joined
 
-_NOT_WITH_LBFGS = {
-    "batch_size": "it takes all rows at once",
-    "learning_rate": "its line search finds the steps",
-    "schedule": "its line search finds the steps",
-    "warmup_epochs": "its line search finds the steps",
-    "l1": "it needs a smooth cost",
-    "clip_norm": "its line search finds the steps",
-    "dropout": "it needs a cost that does not change between evaluations",
-}
-
 
 def require_sense(
     options: Mapping[str, Any],
     rate: float,
     defaults: Mapping[str, object],
     users: Mapping[str, Sequence[str]],
+    not_lbfgs: Mapping[str, str],
 ) -> None:
     """Raise ValueError for an option that another one makes meaningless, unless at its default.
 
@@ -37,6 +28,8 @@ def require_sense(
         The learning rate in use.
     users : mapping
         The optimisers that use an option, where not all do.
+    not_lbfgs : mapping
+        Why lbfgs cannot use an option; empty where it can.
     """
     changed = {name for name, default in defaults.items() if options[name] != default}
 
@@ -51,8 +44,9 @@ def require_sense(
             named = " and ".join(map(repr, of))
             refuse(name, optimizer, f" does not use it, only {named}")
     if options["optimizer"] == "lbfgs":
-        for name, reason in _NOT_WITH_LBFGS.items():
-            refuse(name, optimizer, f" does not use it: {reason}")
+        for name, reason in not_lbfgs.items():
+            if reason:
+                refuse(name, optimizer, f" does not use it: {reason}")
     kind = "function" if callable(options["schedule"]) else options["schedule"]
     schedule = Mention("schedule", kind, " ")
     if kind not in ("step", "exponential", "plateau"):
@@ -76,7 +70,7 @@ def require_sense(
 
 
 def require_used(given: Mapping[str, object], options: Mapping[str, Any]) -> None:
-    """Refuse what was written down, if only as its default, and does nothing."""
+    """Raise `OptionError` for an option that was given but has no effect, even at its default."""
     if "momentum" in given and options["optimizer"] == "sgd":
         _refuse_unused(
             "momentum",

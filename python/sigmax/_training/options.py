@@ -23,6 +23,7 @@ from sigmax._boundary.scalars import (
 )
 from sigmax._data.weighting import ClassWeight
 from sigmax._training.option_rules import callbacks, class_weight, require_sense, require_used
+from sigmax.errors import PYTHON, Mention, joined
 
 # (network, epoch from 0, history) -> True to stop; or an object with such an `on_epoch_end`
 Callback: TypeAlias = Callable[[Any, int, Any], object] | object
@@ -38,6 +39,7 @@ OPTIMIZERS = ("sgd", "momentum", "nesterov", "rmsprop", "adam", "adamw", "lbfgs"
 SCHEDULES = ("constant", "step", "exponential", "cosine", "plateau")
 
 _STOPPING = ("cost", "accuracy")
+_LINE_SEARCH = "its line search finds the steps"
 
 _LEARNING_RATES = {  # the meaning of learning_rate=None
     "sgd": 0.5,
@@ -48,7 +50,7 @@ _LEARNING_RATES = {  # the meaning of learning_rate=None
     "adamw": 0.001,
     "lbfgs": 1.0,  # its line search finds the steps
 }
-_LBFGS_CHECKPOINT_EVERY = 10  # it loses its memory at each, see sigmax._training.lbfgs
+_LBFGS_CHECKPOINT_EVERY = 10  # it resets its memory at each checkpoint
 _SCHEDULE_FACTORS = {"step": 0.1, "exponential": 0.95, "plateau": 0.1}
 _ADAMW_WEIGHT_DECAY = 0.01
 
@@ -62,6 +64,8 @@ def _option(
     text: str,
     *,
     of: tuple[str, ...] = (),
+    not_lbfgs: str = "",
+    partial: bool = False,
     choices: tuple[str, ...] | None = None,
     resume: str = "same",
 ) -> Any:
@@ -78,6 +82,10 @@ def _option(
         The help.
     of : tuple of str
         The optimisers that use it; empty where all do. The others refuse it.
+    not_lbfgs : str
+        Why lbfgs cannot use it; empty where it can.
+    partial : bool
+        Whether `partial_fit` takes it.
     choices : tuple of str, optional
         Those that a shell offers.
     resume : {"same", "again", "free"}
@@ -89,6 +97,8 @@ def _option(
         "check": check,
         "help": text,
         "of": of,
+        "not_lbfgs": not_lbfgs,
+        "partial": partial,
         "choices": choices,
         "resume": resume,
     }
@@ -133,7 +143,12 @@ class FitOptions:
 
     epochs: int = _option(30, int, count, "passes over the data; 0 does nothing")
     batch_size: int = _option(
-        10, int, positive, "rows per update; the last batch of an epoch may be shorter"
+        10,
+        int,
+        positive,
+        "rows per update; the last batch of an epoch may be shorter",
+        not_lbfgs="it takes all rows at once",
+        partial=True,
     )
     learning_rate: float | None = _option(
         None,
@@ -141,6 +156,8 @@ class FitOptions:
         _or_none(above_zero),
         "step size along the gradient of the mean over a batch; by default 0.5 for sgd, 0.1 for "
         "momentum and nesterov, 0.001 for rmsprop, adam and adamw",
+        not_lbfgs=_LINE_SEARCH,
+        partial=True,
     )
     optimizer: str = _option(
         "sgd",
@@ -148,6 +165,7 @@ class FitOptions:
         _one_of(OPTIMIZERS),
         "how the gradient becomes an update; lbfgs uses all rows at once",
         choices=OPTIMIZERS,
+        partial=True,
     )
     momentum: float = _option(
         0.9,
@@ -155,6 +173,7 @@ class FitOptions:
         share,
         "for momentum and nesterov: share of v that each update keeps",
         of=("momentum", "nesterov"),
+        partial=True,
     )
     beta1: float = _option(
         0.9,
@@ -162,16 +181,23 @@ class FitOptions:
         share,
         "for adam and adamw: share of the mean that each update keeps",
         of=("adam", "adamw"),
+        partial=True,
     )
     beta2: float = _option(
         0.999,
         float,
         share,
-        "of adam and adamw: the share of the square that stays",
+        "for adam and adamw: share of the mean square that each update keeps",
         of=("adam", "adamw"),
+        partial=True,
     )
     rho: float = _option(
-        0.99, float, share, "for rmsprop: share of the mean square that is kept", of=("rmsprop",)
+        0.99,
+        float,
+        share,
+        "for rmsprop: share of the mean square that each update keeps",
+        of=("rmsprop",),
+        partial=True,
     )
     epsilon: float = _option(
         1e-8,
@@ -179,6 +205,7 @@ class FitOptions:
         above_zero,
         "for rmsprop, adam and adamw: added to the root of the mean square",
         of=("rmsprop", "adam", "adamw"),
+        partial=True,
     )
     gtol: float = _option(
         1e-5,
@@ -201,38 +228,56 @@ class FitOptions:
         "for adamw: each update shrinks weights by this times the learning rate; by default "
         f"{_ADAMW_WEIGHT_DECAY}",
         of=("adamw",),
+        partial=True,
     )
     l2: float = _option(
-        0.0, float, from_zero, "adds l2/2 times the sum of the squared weights to the cost"
+        0.0,
+        float,
+        from_zero,
+        "adds l2/2 times the sum of the squared weights to the cost",
+        partial=True,
     )
     l1: float = _option(
-        0.0, float, from_zero, "adds l1 times the sum of the absolute weights to the cost"
+        0.0,
+        float,
+        from_zero,
+        "adds l1 times the sum of the absolute weights to the cost",
+        not_lbfgs="it needs a smooth cost",
+        partial=True,
     )
     clip_norm: float | None = _option(
         None,
         float,
         _or_none(above_zero),
         "the largest norm of a gradient; a larger one is scaled down",
+        not_lbfgs=_LINE_SEARCH,
+        partial=True,
     )
     dropout: float = _option(
         0.0,
         float,
         share,
         "share of hidden neurons left out of each update, from 0 to below 1",
+        not_lbfgs="it needs a cost that is the same at each look",
+        partial=True,
     )
     label_smoothing: float = _option(
         0.0,
         float,
         share,
         "share of each label that is spread over all classes, from 0 to below 1",
+        partial=True,
     )
-    shuffle: bool = _option(True, bool, truth, "take the rows in a new random order in each epoch")
+    shuffle: bool = _option(
+        True, bool, truth, "take the rows in a new random order in each epoch", partial=True
+    )
     class_weight: ClassWeight = _option(  # noqa: RUF009
         None,
         str,
         _or_none(class_weight),
         "weights of the classes; balanced gives every class the same total weight",
         choices=("balanced",),
+        partial=True,
     )
     validation_fraction: float = _option(
         0.0, float, share, "hold out this share of each class for validation, from 0 to below 1"
@@ -255,6 +300,7 @@ class FitOptions:
         _schedule,
         "how the learning rate changes over the epochs",
         choices=SCHEDULES,
+        not_lbfgs=_LINE_SEARCH,
     )
     schedule_factor: float | None = _option(
         None,
@@ -270,7 +316,11 @@ class FitOptions:
         "for step: epochs between steps; for plateau: epochs without a lower cost",
     )
     warmup_epochs: int = _option(
-        0, int, count, "epochs in which the rate rises linearly to its full size"
+        0,
+        int,
+        count,
+        "epochs in which the rate rises linearly to its full size",
+        not_lbfgs=_LINE_SEARCH,
     )
     min_learning_rate: float = _option(0.0, float, from_zero, "lowest rate of a schedule")
     standardize: bool = _option(
@@ -313,7 +363,7 @@ class FitOptions:
         """Check every option and turn NumPy scalars into Python numbers."""
         for name, value in checked(vars(self)).items():
             object.__setattr__(self, name, value)
-        require_sense(vars(self), self.rate, DEFAULTS, _USERS)
+        require_sense(vars(self), self.rate, DEFAULTS, _USERS, _NOT_LBFGS)
 
     @property
     def rate(self) -> float:
@@ -387,26 +437,23 @@ OPTIONS = {f.name: f for f in dataclasses.fields(FitOptions)}
 OPTION_NAMES = tuple(OPTIONS)
 DEFAULTS = {name: option.default for name, option in OPTIONS.items()}
 _USERS = {name: o.metadata["of"] for name, o in OPTIONS.items() if o.metadata["of"]}
-PARTIAL_OPTIONS = (
-    *("batch_size", "learning_rate", "optimizer", "momentum", "beta1", "beta2", "rho", "epsilon"),
-    *("weight_decay", "l2", "l1", "clip_norm", "dropout", "label_smoothing", "shuffle"),
-    "class_weight",
-)
+PARTIAL_OPTIONS = tuple(name for name, o in OPTIONS.items() if o.metadata["partial"])
+_NOT_LBFGS = {name: o.metadata["not_lbfgs"] for name, o in OPTIONS.items()}
 
 NAMES_ELSEWHERE = {  # of scikit-learn, Keras and PyTorch, where no spelling leads to ours
-    "lr": "learning_rate",
-    "alpha": "l2",
-    "solver": "optimizer",
-    "max_iter": "epochs",
-    "verbose": "progress",
-    "eps": "epsilon",
-    "betas": "beta1 and beta2",
-    "max_norm": "clip_norm",
-    "validation_data": "X_val and y_val",
-    "nesterovs_momentum": "optimizer='nesterov'",
-    "nesterov": "optimizer='nesterov'",
-    "n_iter_no_change": "patience",
-    "tol": "min_delta",
+    "lr": (Mention("learning_rate"),),
+    "alpha": (Mention("l2"),),
+    "solver": (Mention("optimizer"),),
+    "max_iter": (Mention("epochs"),),
+    "verbose": (Mention("progress"),),
+    "eps": (Mention("epsilon"),),
+    "betas": (Mention("beta1"), Mention("beta2")),
+    "max_norm": (Mention("clip_norm"),),
+    "validation_data": (Mention("X_val"), Mention("y_val")),
+    "nesterovs_momentum": (Mention("optimizer", "nesterov"),),
+    "nesterov": (Mention("optimizer", "nesterov"),),
+    "n_iter_no_change": (Mention("patience"),),
+    "tol": (Mention("min_delta"),),
 }
 
 
@@ -468,7 +515,7 @@ def require_known(given: Mapping[str, object], function: str, allowed: Sequence[
         close = difflib.get_close_matches(name, allowed, 1)
         meant = NAMES_ELSEWHERE.get(name)
         if meant is not None:
-            hint = f"did you mean {meant}?"
+            hint = f"did you mean {PYTHON.say(joined(meant, last=' and '))}?"
         elif name in OPTION_NAMES:
             hint = f"it takes {', '.join(allowed)}"
         else:

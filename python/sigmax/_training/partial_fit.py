@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from sigmax._data.sources import KnownRows, open_data
+from sigmax._data.sources import KnownExamples, open_data
 from sigmax._data.weighting import row_weights
-from sigmax._model.model import OptimizerState
+from sigmax._model.model import KeptOptimizer
 from sigmax._training.epoch import (
     Pace,
     c_training,
@@ -21,6 +21,7 @@ from sigmax._training.history import History
 from sigmax._training.options import PARTIAL_OPTIONS, FitOptions, chosen
 from sigmax._training.training_data import require_hidden_layer
 from sigmax._training.training_state import TrainingState, new_progress
+from sigmax.errors import PYTHON, Words, said_in
 
 if TYPE_CHECKING:
     from sigmax._data.examples import Examples
@@ -28,26 +29,34 @@ if TYPE_CHECKING:
 
 
 def partial_fit(
-    model: Model, X: object, y: object, given: Mapping[str, Any], *, sample_weight: object
+    model: Model,
+    X: object,
+    y: object,
+    given: Mapping[str, Any],
+    *,
+    sample_weight: object,
+    words: Words = PYTHON,
 ) -> History:
     """Train on these rows once; see `Network.partial_fit`, which calls this.
+
+    words are those in which errors name the options.
 
     Examples
     --------
     >>> history = partial_fit(model, X, y, {"optimizer": "adam"}, sample_weight=None)
     """
-    with model.guard.claim():
+    with said_in(words), model.guard.claim():
         options = chosen(given, "partial_fit", PARTIAL_OPTIONS)
         _require_one_pass(options)
         require_hidden_layer(model, options)
         examples = _weighted(model, X, y, options, sample_weight)
-        rows = KnownRows(examples).prepared(model.preparation)
+        rows = KnownExamples(examples).prepared(model.preparation)
         model.layout.require_finite(model.arena, "partial_fit")
-        kept = model.optimizer_state
+        kept = model.kept_optimizer
         if kept is None or kept.optimizer != options.optimizer:
             values = new_optimizer_state(model, options)
             seed = dropout_seed(model, model.epochs_trained)
-            kept = OptimizerState(options.optimizer, values, 0, seed)
+            kept = KeptOptimizer(options.optimizer, values, 0, seed)
         return _train(model, rows, options, kept)
 
 
@@ -78,11 +87,11 @@ def _weighted(
     return examples.weighted(weights)
 
 
-def _train(model: Model, rows: KnownRows, options: FitOptions, kept: OptimizerState) -> History:
+def _train(model: Model, rows: KnownExamples, options: FitOptions, kept: KeptOptimizer) -> History:
     """Run the one epoch, and count its updates in kept, whatever ends it."""
 
     def begin() -> None:
-        model.temperature, model.optimizer_state = 1.0, kept
+        model.temperature, model.kept_optimizer = 1.0, kept
 
     model.guard.write(begin)
     source = rows.source()

@@ -52,7 +52,7 @@ def data_marks(data: TrainingData) -> dict[str, int]:
     {'training': 2767411932}
     """
     marks = {}
-    known = {"training": data.rows.examples, "validation": data.validation}
+    known = {"training": data.training.examples, "validation": data.validation}
     for name, examples in known.items():
         if examples is not None:
             marks[name] = _mark(examples)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from sigmax._data.column_statistics import fit_preparation
-from sigmax._data.sources import KnownRows, Source, TrainingRows, open_data
+from sigmax._data.sources import KnownExamples, Source, TrainingExamples, open_data
 from sigmax._data.splitting import held_out
 from sigmax._data.weighting import as_weights, row_weights
 from sigmax.errors import Mention, OptionValueError
@@ -24,7 +24,7 @@ class TrainingData:
 
     Attributes
     ----------
-    rows : TrainingRows
+    training : TrainingExamples
         The rows to train on, weighted and prepared.
     source : Source
         The same rows in pieces for C.
@@ -34,7 +34,7 @@ class TrainingData:
         What the model is to have.
     """
 
-    rows: TrainingRows
+    training: TrainingExamples
     source: Source
     validation: Examples | None
     preparation: Preparation | None
@@ -68,7 +68,7 @@ def assemble(
         _require_no_weights(options, sample_weight)
     else:
         examples, own = _divide(model, rows.examples, options, sample_weight)
-        rows, validation = KnownRows(examples), own or validation
+        rows, validation = KnownExamples(examples), own or validation
     preparation = _preparation(model, rows, options)
     rows = rows.prepared(preparation)
     if validation is not None:
@@ -151,8 +151,8 @@ def _divide(
     ), own
 
 
-def _preparation(model: Model, rows: TrainingRows, options: FitOptions) -> Preparation | None:
-    """Return the preparation that the model has already, or else the one that is asked for."""
+def _preparation(model: Model, rows: TrainingExamples, options: FitOptions) -> Preparation | None:
+    """Return the model's preparation, or else the one that the options describe."""
     own = model.preparation
     if own is None:
         if options.standardize and model.epochs_trained:

@@ -75,7 +75,7 @@ class TrainingState:
     n_rows : int or None
         Rows of the training data; None for a stream whose first epoch is not complete.
     marks : mapping of str to int
-        What data it is, see `resuming.data_marks`; empty where nobody asks.
+        What data it is, see `resuming.data_marks`; empty without a checkpoint.
     finished : bool
         The run is over; the network has its final parameters.
     """
