@@ -52,7 +52,7 @@ READINGS = {
 
 @pytest.mark.parametrize("name", READINGS)
 def test_readings_during_a_training_are_of_before_or_after(name, data, tmp_path, rounds, tried):
-    reading, (X, y), epochs = READINGS[name], data, rounds(40, 1000)
+    reading, (X, y), epochs = READINGS[name], data, rounds(25, 1000)
     network = new_network()
     possible = {reading(network, X, y, tmp_path)}
 
