@@ -16,12 +16,20 @@ way of every shape: the mean over the shapes, the loss of all shapes' times toge
 shapes lose more than a tenth, and the worst shape.
 ``CC=clang-14`` measures another compiler.
 
-The constants of the source are not those of least squares. On an Intel Xeon at 2.5 GHz (AVX-512,
-two cores, busy with other work), gcc 12.2, 2026-11-27, medians of 5 rounds, the choice made with
-them loses 2 to 3 % of the time per shape with AVX2 and AVX-512 in float32 and with AVX-512 in
-float64, where the engine's own fit loses 4 to 5 %; 7 % with AVX2 in float64 (own fit: 5 %); and 11
-and 16 % with baseline (own fit: 2 %). No single set of constants suits all: the fit to all engines
-loses 6 % on average, the source 7 %. Baseline would gain from constants of its own.
+The constants of the source are not those of least squares. Measured on an Intel Xeon at 2.5 GHz
+(AVX-512, two cores, busy with other work), gcc 12.2, 2026-11-27, medians of 5 rounds; the loss per
+shape on average, and of all shapes' times together:
+
+                          source           fit to the engine
+    baseline  float32     10.5 %, 6.2 %    1.9 %, 0.7 %
+              float64     15.8 %, 7.1 %    1.6 %, 3.3 %
+    v3        float32      2.1 %, 1.2 %    5.3 %, 1.0 %
+              float64      7.5 %, 2.1 %    4.5 %, 0.7 %
+    v4        float32      3.4 %, 2.6 %    4.4 %, 0.9 %
+              float64      2.3 %, 2.3 %    3.9 %, 0.8 %
+
+No single set of constants suits all engines: the fit to all of them loses 6.2 % and 3.9 %, the
+source 6.9 % and 5.0 %. Baseline would gain from constants of its own.
 """
 
 from __future__ import annotations
