@@ -162,6 +162,13 @@ def test_pickled_objects_are_refused(write):
         read(write("a.npz", stream.getvalue()), labelled=False)
 
 
+@pytest.mark.parametrize("text", ["[-" * 400, "{-" * 400, "(" * 800])
+def test_npy_with_a_header_that_the_parser_cannot_take(write, text):
+    content = b"\x93NUMPY\x01\x00" + struct.pack("<H", len(text)) + text.encode()
+    with pytest.raises(ValueError, match=r"a.npy.*: not a sound .npy array: \w"):
+        read(write("a.npy", content), labelled=False)
+
+
 def npy_that_claims(shape):
     npy, said = npy_bytes(np.zeros((4, 3))), b"(4, 3), }"
     claim = f"{shape}, }}".encode()

@@ -337,8 +337,11 @@ def npy_header(shape, descr="<f4"):
         b"\x93NUMPY\x02\x00\xff\xff\xff\xff{",
         b"\x93NUMPY\x09\x09" + npy_header((23,))[8:],
         b"",
+        # What CPython's parser answers with MemoryError, within the bound of the header's length.
+        b"\x93NUMPY\x01\x00" + struct.pack("<H", 801) + b"[-" * 400 + b"\n",
+        b"\x93NUMPY\x01\x00" + struct.pack("<H", 801) + b"{-" * 400 + b"\n",
     ],
-    ids=range(12),
+    ids=range(14),
 )
 def test_lies_in_the_header_of_an_array(path, header):
     network = sigmax.Network(SIZES, dtype="float32", seed=0)

@@ -5,8 +5,9 @@ Arguments: the folder of test_determinism.py, the dtype, and the options of fit 
 
 import json
 import sys
+from pathlib import Path
 
-sys.path.insert(0, sys.argv[1])
+sys.path[:0] = [sys.argv[1], str(Path(__file__).resolve().parents[1])]
 
 from test_determinism import sha256, trained
 

@@ -63,23 +63,25 @@ def test_a_message_is_that_of_the_moment():
 
 
 def test_a_value_without_a_repr():
-    with pytest.raises(ValueError, match="epochs_per_checkpoint|checkpoint_every is a value of"):
+    with pytest.raises(ValueError, match="checkpoint_every is a value of type int"):
         sigmax.FitOptions(checkpoint="c", checkpoint_every=10**5000)
 
 
 def test_the_data_of_an_error():
     with pytest.raises(OptionError) as caught:
-        chosen({"momentum": 0.8}, "fit", OPTION_NAMES)
+        chosen({"momentum": 0.9}, "fit", OPTION_NAMES)
     error = caught.value
     assert isinstance(error, ValueError) and isinstance(error, sigmax.SigmaxError)
-    assert (error.name, error.value) == ("momentum", 0.8)
+    assert (error.name, error.value) == ("momentum", 0.9)
     assert ("optimizer", "momentum") in error.advice and ("optimizer", "nesterov") in error.advice
     assert repr(error) == f"OptionValueError({str(error)!r})"
 
 
 def test_each_interface_has_its_words(tmp_path, monkeypatch, capsys):
     message = MESSAGES["warning"]
-    assert str(message) == "stalled; try a smaller l2 (it was 3) or learning_rate and standardize=True"
+    assert (
+        str(message) == "stalled; try a smaller l2 (it was 3) or learning_rate and standardize=True"
+    )
     assert message.in_words(FLAGS) == (
         "stalled; try a smaller --l2 (it was 3) or --learning-rate and --standardize"
     )
@@ -89,14 +91,16 @@ def test_each_interface_has_its_words(tmp_path, monkeypatch, capsys):
     assert cli.main(["train", "t.csv", "--early-stopping", "cost"]) == 1
     assert "--early-stopping needs --validation" in capsys.readouterr().err
     assert cli.main(["train", "t.csv", "--rho", "0.5"]) == 1
-    expected = "--rho is 0.5, but --optimizer sgd does not use it, only 'rmsprop'; expected its default"
+    expected = (
+        "--rho is 0.5, but --optimizer sgd does not use it, only 'rmsprop'; expected its default"
+    )
     assert expected in capsys.readouterr().err
 
 
 def test_the_estimator_has_its_words():
     pytest.importorskip("sklearn")
     X, y = [[0.0], [1.0]] * 4, [0, 1] * 4
-    with pytest.raises(OptionError, match="rho is 0.5, but solver 'sgd' does not use it"):
+    with pytest.raises(OptionError, match=r"rho is 0\.5, but solver 'sgd' does not use it"):
         sigmax.SigmaxClassifier(solver="sgd", rho=0.5).fit(X, y)
-    with pytest.raises(DivergedError, match="a smaller learning_rate_init, standardize=True"):
+    with pytest.raises(DivergedError, match=r"learning_rate_init.*standardize=True"):
         sigmax.SigmaxClassifier(solver="sgd", learning_rate_init=1e30).fit(X, y)
