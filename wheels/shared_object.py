@@ -14,7 +14,14 @@ from elftools.elf.gnuversions import GNUVerNeedSection
 from elftools.elf.relocation import RelocationSection
 
 RELATIVE = {"x64": 8, "AArch64": 1027}  # R_X86_64_RELATIVE, R_AARCH64_RELATIVE
-TABLE_FUNCTIONS = 8  # an engine's table has more functions in a row, nothing else has as many
+ENGINE_H = Path(__file__).resolve().parents[1] / "csrc" / "engine.h"
+
+
+def table_functions() -> int:
+    """Return how many functions struct sigmax_engine has, behind its name."""
+    declared = ENGINE_H.read_text(encoding="utf-8")
+    table = declared[declared.index("struct sigmax_engine {") :].partition("\n};")[0]
+    return len(re.findall(r"\(\*\w+\)\(", table))
 
 
 class Engine(NamedTuple):
@@ -104,7 +111,11 @@ class SharedObject:
         yield from sorted(places.items())
 
     def engines(self) -> list[Engine]:
-        """The tables of the engines."""
+        """The tables of the engines: a name, then as many functions as an engine has.
+
+        Tables of tiles, which have no name, may lie before and behind them without a gap.
+        """
+        n_functions = table_functions()
         code = self.code_sections().values()
         found: list[Engine] = []
         current: Engine | None = None
@@ -112,14 +123,15 @@ class SharedObject:
         for place, target in self._pointers():
             is_function = any(target in addresses for addresses in code)
             if is_function and current is not None and place == expected:
-                current.functions.append(target)
+                if len(current.functions) < n_functions:
+                    current.functions.append(target)
             else:
                 name = self._text_at(target)
                 current = Engine(name, []) if name else None
                 if current is not None:
                     found.append(current)
             expected = place + 8
-        return [e for e in found if len(e.functions) >= TABLE_FUNCTIONS]
+        return [e for e in found if len(e.functions) == n_functions]
 
     def instructions(self) -> Iterator[tuple[int, str]]:
         """(address, instruction in the AT&T syntax) of all code, from objdump."""

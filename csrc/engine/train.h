@@ -26,7 +26,8 @@ static size_t backprop_workspace(const struct sigmax_shape *shape, size_t rows, 
 static void activations_of(const struct sigmax_shape *shape, const void *parameters, const void *X, size_t rows,
                            void *activations, void *workspace, const struct sigmax_pool *pool)
 {
-    struct pass pass = {shape, parameters, X, rows, activations, NULL, NULL, NULL, pool};
+    struct pass pass
+        = {.shape = shape, .parameters = parameters, .X = X, .rows = rows, .activations = activations, .pool = pool};
     struct cutter cutter = {workspace, 0};
     cut_scratch(&pass, rows, pool->n_threads, &cutter);
     forward(&pass);
@@ -38,7 +39,15 @@ static void backprop(const struct sigmax_shape *shape, const void *parameters, c
 {
     const struct truth y = {data->labels, data->targets, data->sample_weight};
     const struct blend mean = mean_of(data->rows);
-    struct pass pass = {shape, parameters, data->X, data->rows, activations, deltas, NULL, NULL, pool};
+    struct pass pass = {
+        .shape = shape,
+        .parameters = parameters,
+        .X = data->X,
+        .rows = data->rows,
+        .activations = activations,
+        .deltas = deltas,
+        .pool = pool,
+    };
     struct cutter cutter = {workspace, 0};
     double sum = 0, n_correct = 0;
     cut_scratch(&pass, data->rows, pool->n_threads, &cutter);
@@ -54,8 +63,8 @@ static void backprop(const struct sigmax_shape *shape, const void *parameters, c
 struct train_memory {
     struct batch_memory batch;
     struct pass pass;
-    real *gradient; /* (n_parameters), NULL where the update is fused into BP3 and BP4 */
-    void *update;   /* workspace of the update, likewise */
+    real *gradient;       /* (n_parameters), NULL where the update is fused into BP3 and BP4 */
+    void *update_scratch; /* workspace of the update, likewise */
 };
 
 /* For batches of at most `rows` rows. */
@@ -66,7 +75,7 @@ static size_t train_memory(struct train_memory *memory, const struct sigmax_shap
     memory->pass.shape = shape;
     cut_batch_memory(&memory->batch, shape, rows, &cutter);
     memory->gradient = fused ? NULL : cut(&cutter, shape->n_parameters, sizeof(real));
-    memory->update = fused ? NULL : cut(&cutter, update_workspace(shape), 1);
+    memory->update_scratch = fused ? NULL : cut(&cutter, update_workspace(shape), 1);
     cut_pass(&memory->pass, rows, 1, n_threads, &cutter);
     return cutter.used;
 }
@@ -91,7 +100,7 @@ static void learn(const struct train_memory *memory, const struct sigmax_trainin
     } else {
         const struct blend mean = mean_of(pass->rows);
         backward(pass, q, mean, mean, memory->gradient);
-        update(pass->shape, training, step + 1, memory->gradient, parameters, memory->update, pass->pool);
+        update(pass->shape, training, step + 1, memory->gradient, parameters, memory->update_scratch, pass->pool);
     }
 }
 
