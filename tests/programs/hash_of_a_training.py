@@ -7,7 +7,8 @@ import json
 import sys
 from pathlib import Path
 
-sys.path[:0] = [sys.argv[1], str(Path(__file__).resolve().parents[1])]
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+sys.path.insert(0, sys.argv[1])
 
 from test_determinism import sha256, trained
 
