@@ -14,7 +14,8 @@ struct sigmax_engine;
  */
 int sigmax_choose_engine(const struct sigmax_engine **engine, int dtype);
 
-/* The engine for dtype that every machine can run, whatever SIGMAX_ISA and SIGMAX_WITHOUT say; NULL for another dtype. */
+/* The engine for dtype that every machine can run, whatever SIGMAX_ISA and SIGMAX_WITHOUT say; NULL for another
+   dtype. */
 const struct sigmax_engine *sigmax_least_engine(int dtype);
 
 #endif

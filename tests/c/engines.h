@@ -1,6 +1,6 @@
 /* Every engine table that this machine can run, in both precisions; those of one instruction set where SIGMAX_ISA names
-   it. Sets that are not there are named on the line of the verdict. Afterwards SIGMAX_ISA names the last one. setenv must
-   be in sight (_GNU_SOURCE). */
+   it. Sets that are not there are named on the line of the verdict. Afterwards SIGMAX_ISA names the last one. setenv
+   must be declared (_GNU_SOURCE). */
 #ifndef SIGMAX_ENGINES_H
 #define SIGMAX_ENGINES_H
 

@@ -1,8 +1,7 @@
 /*
  * The kernels that are no products, of every engine table that this machine can run, at every tail length: operands end
  * right before a guard page, begin right after one, and lie unaligned. Nothing beside the output is written, and the
- * bits do not depend on where operands lie. That the values are right is judged in Python (tests/equations/test_activation.py,
- * test_equations.py).
+ * bits do not depend on where operands lie. That the values are right is tested in Python (tests/equations).
  */
 #define _GNU_SOURCE /* MAP_ANONYMOUS, setenv */
 
