@@ -50,7 +50,8 @@ typedef int64_t real_int;
 #endif
 
 /* Before a loop over the rows of a tile, a constant number: unroll it whole, so that the tile's sums can be
-   registers. UNROLLED_BY_2: before a loop whose own counting costs something, beside so few vectors as AVX-512 needs for a tile. */
+   registers. UNROLLED_BY_2: before a loop whose own counting costs something, beside so few vectors as AVX-512 needs
+   for a tile. */
 #if defined(__clang__)
 #define UNROLLED _Pragma("unroll")
 #define UNROLLED_BY_2 /* clang 14 then gives up the registers */
