@@ -58,6 +58,8 @@ def test_an_example_of_a_docstring(test, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     if "sklearn." in test.docstring:
         test.globs["sklearn"] = __import__("sklearn.datasets")
+    if "import threadpoolctl" in test.docstring:
+        pytest.importorskip("threadpoolctl")
     test.globs |= {"sigmax": sigmax, "np": np}
     runner, written = Runner(Checker(), optionflags=FLAGS), []
     with contextlib.suppress(OwnData):

@@ -1,14 +1,15 @@
 """The .npy format, every header checked: the one reader of it in this package.
 
-Format: numpy.lib.format. The header's length is bounded. Python's parser answers some short headers
-with RecursionError or MemoryError; here, where nothing large is allocated, that is the file's
-fault. Nothing is unpickled, and the size that the header promises is compared with the bytes that
-are there before anything is allocated for it.
+Format: numpy.lib.format. The header's length is bounded. Python's parser answers nested headers,
+which may be short, with RecursionError or MemoryError: that is the file's fault. Nothing is
+unpickled, and the size that the header promises is compared with the bytes that are there before
+anything is allocated for it.
 """
 
 from __future__ import annotations
 
 import math
+import re
 import struct
 from io import BytesIO
 from tokenize import TokenError
@@ -25,7 +26,6 @@ _LONGEST_HEADER = 1024  # NumPy's own for numbers and text has 118 bytes
 _DAMAGED = (
     EOFError,
     LookupError,
-    MemoryError,
     OverflowError,
     RecursionError,
     SyntaxError,
@@ -33,6 +33,11 @@ _DAMAGED = (
     TypeError,
     ValueError,
     struct.error,
+)
+# As NumPy writes it for numbers and text; any program's header without nesting is much like it.
+_PLAIN = re.compile(
+    rb"\s*\{\s*'descr': *'[^'\\]*', *'fortran_order': *(True|False), *'shape': *\([\d, ]*\),? *\}"
+    rb"\s*"
 )
 _READERS = {
     (1, 0): (2, npy_format.read_array_header_1_0),  # bytes of the length, and what reads the rest
@@ -71,6 +76,7 @@ def read_header(
     ...     read_header(file, os.path.getsize("X.npy"), "X.npy").shape
     (150, 4)
     """
+    text = b""
     try:
         version = npy_format.read_magic(file)
         if version not in versions:
@@ -85,9 +91,14 @@ def read_header(
             raise FileFormatError(
                 f"{name}: its header has {header_size} bytes; expected {_LONGEST_HEADER} or less"
             )
-        shape, fortran_order, dtype = read(BytesIO(length + file.read(header_size)))
+        text = file.read(header_size)
+        shape, fortran_order, dtype = read(BytesIO(length + text))
     except FileFormatError:
         raise
+    except MemoryError as error:
+        if not text or _PLAIN.fullmatch(text):  # there is too little memory
+            raise
+        raise FileFormatError(f"{name}: not a sound .npy array: its header is too deep") from error
     except _DAMAGED as error:
         problem = str(error) or type(error).__name__
         raise FileFormatError(f"{name}: not a sound .npy array: {problem}") from error
