@@ -301,6 +301,7 @@ def test_a_peer_agrees(name, bench_folder):
         assert raced
 
 
+@pytest.mark.thorough
 def test_the_whole_race_writes_its_files(bench_folder, tmp_path, capsys):
     import run
     from record import Record

@@ -83,7 +83,17 @@ def main() -> int:
     module = found.stdout.strip()
     if not Path(module).is_relative_to(TARGET):
         raise SystemExit(f"the tests would run with {module}, not with a module below {TARGET}")
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-k"]
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-q",
+        "-p",
+        "no:cacheprovider",
+        "-m",
+        "not slow",
+        "-k",
+    ]
     return subprocess.run(
         [*command, f"not ({' or '.join(LEFT_OUT)})", *(sys.argv[1:] or default_tests())],
         cwd=ROOT,

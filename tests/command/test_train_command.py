@@ -238,6 +238,7 @@ def wait_for_a_checkpoint(process, previous):
         time.sleep(0.002)
 
 
+@pytest.mark.thorough
 @pytest.mark.skipif(os.name == "nt", reason="signals of another kind")
 def test_ctrl_c_prints_the_command_that_goes_on(flowers):
     options = "--epochs 9000 --batch-size 3 --optimizer adam --dropout 0.1 --validation-fraction .2"

@@ -200,6 +200,7 @@ def test_a_mapped_file_of_the_wrong_width(network, data, tmp_path):
     refused(network, {"fit": lambda: network.fit(given, data[1])}, ValueError, "X", "5", "6")
 
 
+@pytest.mark.thorough
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="needs RLIMIT_DATA")
 @pytest.mark.parametrize("kind", ["float32", "uint8"])
 def test_a_file_larger_than_the_memory(tmp_path, kind):

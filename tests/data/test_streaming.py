@@ -302,6 +302,7 @@ def test_calls_that_mix_up_streams_and_arrays(network, data):
 # ---- memory --------------------------------------------------------------------------------------
 
 
+@pytest.mark.thorough
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
 def test_a_stream_holds_one_block():
     grown = int(processes.run("programs/memory_of_a_stream.py"))

@@ -252,6 +252,7 @@ def test_l2_on_weights_not_biases(problem, dtype):
         np.testing.assert_array_equal(plain.biases[l], network.biases[l])
 
 
+@pytest.mark.thorough
 @pytest.mark.filterwarnings("ignore::sigmax.TrainingWarning")  # this rate leads nowhere, as meant
 @pytest.mark.parametrize("l2", [1e-4, 1e-5])
 def test_a_small_l2_is_not_rounded_away(rng, l2):
@@ -345,6 +346,7 @@ def test_backprop_of_any_shape(dtype, hidden_and_input, n_classes, rows, seed, s
     check_backprop(sizes, rows, dtype, seed, soft, by_chance=True)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("depth", range(1, 7))
 def test_backprop_of_wide_networks(dtype, depth):
     rng = np.random.default_rng(depth)

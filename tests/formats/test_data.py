@@ -108,6 +108,7 @@ def test_kind_is_told_by_the_first_bytes(write):
         read(write("noname", b"hello"))
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("packed", [False, True])
 def test_npz_cut_at_every_byte_or_with_a_byte_changed(write, packed):
     stream = io.BytesIO()

@@ -61,6 +61,7 @@ def test_a_plain_numpy_file(path):
 # ---- damaged files -------------------------------------------------------------------------------
 
 
+@pytest.mark.thorough
 def test_truncated_at_every_byte(path, tmp_path):
     network = sigmax.Network((2, 2), seed=1)
     whole = saved_bytes(network, path)
@@ -82,6 +83,7 @@ def check_damage(content, path, expected):
     return False
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("mask", [0xFF, 0x01])
 def test_every_byte_flipped(path, tmp_path, mask):
     network = sigmax.Network((2, 2), seed=1)
@@ -104,6 +106,7 @@ def test_every_bit_flipped(network, path, tmp_path):
         check_damage(content, tmp_path / "damaged", what_it_holds(network))
 
 
+@pytest.mark.thorough
 def test_random_damage(path, tmp_path, rng):
     network = sigmax.Network((2, 2), seed=1)
     whole = saved_bytes(network, path)
@@ -304,6 +307,7 @@ def test_parameters_of_the_other_precision(network, path):
     assert loaded.dtype == other  # where the parameters alone say the precision
 
 
+@pytest.mark.thorough
 def test_zip_bomb(path, dtype):
     # 64 MB of zeros that compress to 64 KB.
     network = sigmax.Network((4_000, 4_000 if dtype == "float32" else 2_000, 2), dtype=dtype)

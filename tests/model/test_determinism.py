@@ -212,6 +212,7 @@ ALL_TERMS = {"l2": 1e-3, "l1": 1e-4, "clip_norm": 1.0, "dropout": 0.3, "label_sm
 OPTIMIZERS = ("sgd", "momentum", "nesterov", "rmsprop", "adam", "adamw")
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
 def test_every_optimizer_with_any_number_of_threads(instruction_set, dtype, optimizer):
     def bits(threads):
@@ -225,6 +226,7 @@ def test_every_optimizer_with_any_number_of_threads(instruction_set, dtype, opti
         assert bits(threads) == alone, f"{threads} threads"
 
 
+@pytest.mark.thorough
 def test_use_with_any_number_of_threads(instruction_set, dtype):
     network = sigmax.Network(WIDE, dtype=dtype, seed=3)
     X, y = problem(dtype, 3000, WIDE)

@@ -21,6 +21,7 @@ def test_a_skip_is_expected_where_every_condition_holds():
     assert not is_expected("the fuzzers, for want of clang", {"aarch64"})
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("name", "reason", "fails"),
     [("plain", ABSENT, False), ("plain", "no reason", True), ("", "no reason", False)],

@@ -143,6 +143,7 @@ def test_show_config_says_what_is_left_out(capsys, monkeypatch):
 # ---- pytest-xdist --------------------------------------------------------------------------------
 
 
+@pytest.mark.thorough
 def test_pytest_xdist(tmp_path):
     pytest.importorskip("xdist")
     shutil.copy(processes.TESTS / "programs" / "suite_for_xdist.py", tmp_path / "test_network.py")

@@ -7,10 +7,18 @@ from pathlib import Path
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).resolve().parent))
+HERE = Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE))
 
 LONG = os.environ.get("SIGMAX_STRESS") == "long"
 TRIED = pytest.StashKey[Counter]()
+
+
+def pytest_collection_modifyitems(items):
+    """Plain pytest leaves this folder out; see CONTRIBUTING.md."""
+    for item in items:
+        if HERE in item.path.parents:
+            item.add_marker(pytest.mark.thorough)
 
 
 @pytest.fixture

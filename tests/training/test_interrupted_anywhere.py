@@ -63,6 +63,7 @@ RUNS = {
 }  # fmt: skip
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("share", [40, pytest.param(400, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("kind", RUNS)
 def test_a_resumed_training_equals_an_uninterrupted_one(kind, share, tmp_path, monkeypatch):

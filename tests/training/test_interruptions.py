@@ -31,6 +31,7 @@ def finish(process):
     return status, out
 
 
+@pytest.mark.thorough
 @pytest.mark.skipif(os.name == "nt", reason="signals of another kind")
 @pytest.mark.parametrize("kind", ["SIGINT", "SIGKILL"])
 @pytest.mark.parametrize(
