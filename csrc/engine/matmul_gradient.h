@@ -156,7 +156,7 @@ static void pack_gradient_deltas(void *context, size_t index, size_t worker)
 static size_t gradient_block(size_t rows, size_t n_in)
 {
     const size_t fits = GRADIENT_BYTES / sizeof(real) / n_in;
-    return smaller(rows, smaller(fits > 4 * PACK_ROWS ? fits : 4 * PACK_ROWS, SUM_ROWS));
+    return smaller(rows, smaller(fits > GRADIENT_LEAST_ROWS ? fits : GRADIENT_LEAST_ROWS, SUM_ROWS));
 }
 
 /* out (n_out, n_in) = out + (scale * delta^T a - decay * out), delta (rows, n_out), a (rows, n_in). */
