@@ -15,9 +15,11 @@ struct blend {
 };
 
 struct gradient_job {
-    const real *delta, *a;
-    real *out, *delta_panels;
-    real *a_panels; /* every panel of a, or, where a is used as it lies, its last inputs when they fill no vector */
+    const real *delta;  /* (rows, n_out) */
+    const real *a;      /* (rows, n_in) */
+    real *out;          /* (n_out, n_in) */
+    real *delta_panels; /* for each ROWS neurons: their errors times blend.scale, (rows, ROWS) */
+    real *a_panels;     /* (rows, n_in) a as panels; of an a used as it lies its last inputs, if they fill no vector */
     int packed;
     size_t rows, n_in, n_out;
     struct blend blend;

@@ -132,10 +132,11 @@ static NOINLINE void update_adam(struct update_numbers u, const real *restrict g
 struct update_job {
     int optimizer;
     struct update_numbers weights, biases;
-    const real *gradient;
-    real *parameters, *state;
+    const real *gradient; /* (n_parameters) */
+    real *parameters;     /* (n_parameters) */
+    real *state;          /* one or two arrays (n_parameters), as sigmax_state_count says; unused by SGD */
     size_t n_weights, n_parameters;
-    double *squares; /* of each block: the sum of its squared gradient */
+    double *squares; /* (blocks) sum of the squares of a block's gradient */
 };
 
 /* begin ... end - 1 are all weights or all biases. */
