@@ -213,7 +213,7 @@ static double scaled_norm(const struct update_job *job)
     double largest = 0, sum = 0;
     for (size_t i = 0; i < job->n_parameters; i++) {
         const double g = fabs((double)job->gradient[i]);
-        if (g > largest) largest = g; /* with fmax, gcc 12 for arm64 gives up the whole file */
+        if (g > largest) largest = g; /* with fmax, gcc 12 for arm64 ends with an internal error */
     }
     for (size_t i = 0; i < job->n_parameters; i++) {
         const double g = (double)job->gradient[i] / largest;
