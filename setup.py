@@ -103,9 +103,9 @@ class BuildEngines(build_ext):
         ext.depends = [str(path) for path in (*source_hash.source_files(), *BUILD_FILES)]
         ext.extra_link_args = [] if self.in_place else STRIP.get(sys.platform, [])
         if sys.platform == "linux" and links_with_gnu_ld(self.compiler.linker_so):
-            layout = Path(self.build_temp) / "engines.ld"
-            layout.write_text(build_native.section_script(sets))
-            ext.extra_link_args = ["-T", str(layout), *ext.extra_link_args]
+            script = Path(self.build_temp) / "engines.ld"
+            script.write_text(build_native.section_script(sets))
+            ext.extra_link_args = ["-T", str(script), *ext.extra_link_args]
         super().build_extension(ext)
 
     def compiler_family(self):

@@ -1,5 +1,5 @@
 /*
- * What the C programs of bench/ share: a clock, memory, and a team of one thread. Included after engine.h, by programs
+ * What the C programs of bench/ share: a clock, memory, and a pool of one thread. Included after engine.h, by programs
  * that define _POSIX_C_SOURCE 200809L before anything else, since -std=c99 hides clock_gettime and posix_memalign.
  */
 #ifndef SIGMAX_BENCH_DRIVER_H
@@ -19,7 +19,7 @@ static double seconds(void)
     return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
 }
 
-/* n bytes of zeros, aligned as the arenas are. */
+/* n bytes of zeros, on a cache line. */
 static void *zeros(size_t n)
 {
     void *block = NULL;

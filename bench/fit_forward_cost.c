@@ -1,6 +1,6 @@
 /*
  * What bench/fit_forward_cost.py runs: the two ways of the forward product, dot products and panels, timed by
- * themselves. The engine is included, because both are static in it.
+ * themselves, each as matmul_forward runs it. The engine is included, because both are static in it.
  *
  * Usage: fit_forward_cost rows n_in n_out [rows n_in n_out ...]
  * Output: a line with LANES; then for every shape a line "rows n_in n_out dots panels uses_dots": the seconds of one
@@ -20,12 +20,14 @@ static void measure(size_t rows, size_t n_in, size_t n_out, double fastest[2])
     real *const a = zeros(rows * n_in * sizeof(real)), *const w = zeros(n_in * n_out * sizeof(real));
     real *const b = zeros(n_out * sizeof(real)), *const z = zeros(rows * n_out * sizeof(real));
     void *const scratch = zeros(product_scratch(rows, n_in, n_out, 1));
-    const struct forward_job job = {a, w, b, z, scratch, rows, n_in, n_out, n_out, 0};
+    struct forward_job job = {a, w, b, z, scratch, rows, n_in, n_out, n_out, 0};
     const size_t repeats = repeats_of(rows, n_in, n_out, FLOPS_OF_A_ROUND);
     for (int round = 0; round < ROUNDS; round++) {
         double at[3];
         at[0] = seconds();
-        for (size_t i = 0; i < repeats; i++) dots_of_neurons(&job, 0, n_out);
+        for (size_t i = 0; i < repeats; i++) {
+            run_tasks(&alone, 0, count_of(n_out, DOT_NEURONS), forward_dots, &job);
+        }
         at[1] = seconds();
         for (size_t i = 0; i < repeats; i++) forward_by_panels(job, &alone);
         at[2] = seconds();

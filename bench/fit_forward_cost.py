@@ -16,20 +16,9 @@ way of every shape: the mean over the shapes, the loss of all shapes' times toge
 shapes lose more than a tenth, and the worst shape.
 ``CC=clang-14`` measures another compiler.
 
-The constants of the source are not those of least squares. Measured on an Intel Xeon at 2.5 GHz
-(AVX-512, two cores, busy with other work), gcc 12.2, 2026-11-27, medians of 5 rounds; the loss per
-shape on average, and of all shapes' times together:
-
-                          source           fit to the engine
-    baseline  float32     10.5 %, 6.2 %    1.9 %, 0.7 %
-              float64     15.8 %, 7.1 %    1.6 %, 3.3 %
-    v3        float32      2.1 %, 1.2 %    5.3 %, 1.0 %
-              float64      7.5 %, 2.1 %    4.5 %, 0.7 %
-    v4        float32      3.4 %, 2.6 %    4.4 %, 0.9 %
-              float64      2.3 %, 2.3 %    3.9 %, 0.8 %
-
-No single set of constants suits all engines: the fit to all of them loses 6.2 % and 3.9 %, the
-source 6.9 % and 5.0 %. Baseline would gain from constants of its own.
+How good the constants of the source are depends on machine and compiler. On an otherwise idle
+machine ``python bench/fit_forward_cost.py`` prints it: for each engine the line "source" beside
+the line "fit", and under "all engines" beside "fit to all".
 """
 
 from __future__ import annotations

@@ -47,7 +47,7 @@ struct sigmax_block {
 struct sigmax_sums {
     double *gradient; /* (n_parameters), laid out as the parameters: sum of s dC_x/dw and s dC_x/db */
     double cost;      /* sum of s C_x in nats */
-    double weight;    /* sum of s */
+    double weight;    /* sum of s; not what a mean gradient is divided by */
     double n_correct; /* sum of s over the rows that are classified correctly */
 };
 

@@ -215,7 +215,8 @@ typedef struct sigmax_training {
 } sigmax_training;
 
 /* The bytes that sigmax_train works in, with data of so many rows and the present number of threads: among them a copy
-   of parameters and state. SIZE_MAX for what sigmax_train would refuse, and where they cannot be counted. */
+   of parameters and state. SIZE_MAX for arguments with which sigmax_train returns an error, and where the bytes cannot
+   be counted. */
 size_t sigmax_train_workspace(const sigmax_network *network, const sigmax_training *training, size_t rows);
 
 typedef struct sigmax_progress {

@@ -32,7 +32,7 @@ static int check_positions(const sigmax_network *network, const sigmax_data *dat
     return SIGMAX_OK;
 }
 
-/* What one sigmax_train call works on, so that a chunk can be run, judged, and run again. */
+/* What one sigmax_train call works on, so that a chunk can be run, checked, and run again. */
 struct chunk {
     const sigmax_network *network;
     void *parameters;
@@ -75,8 +75,8 @@ static int run(const struct chunk *chunk, sigmax_progress *progress, size_t n_ba
 }
 
 /*
- * Updates are made in place, and a parameter or a state that is infinite or NaN stays so: one look at the chunk's end
- * tells whether any batch diverged. Only then is the chunk run again from its snapshot, a batch at a time, to find
+ * Updates are made in place, and a parameter or a state that is infinite or NaN stays so: a check at the chunk's end
+ * finds whether any batch diverged. Only then is the chunk run again from its snapshot, a batch at a time, to find
  * which.
  */
 static int run_guarded(const struct chunk *chunk, sigmax_progress *progress, size_t n_batches)

@@ -13,9 +13,10 @@
 
 /* Where a batch is gathered. */
 struct batch_memory {
-    real *X, *targets;
-    int64_t *labels;
-    double *sample_weight;
+    real *X;               /* (rows, n_0) */
+    real *targets;         /* (rows, n_L) */
+    int64_t *labels;       /* (rows) */
+    double *sample_weight; /* (rows) */
 };
 
 static void cut_batch_memory(struct batch_memory *memory, const struct sigmax_shape *shape, size_t rows,

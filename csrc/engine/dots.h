@@ -66,8 +66,8 @@ static INLINE void dot_lanes(int n_rows, int n_neurons, size_t depth, const real
     }
 }
 
-/* dot_lanes for each size: functions of their own, since only of a function's own arguments does the compiler
-   believe that they do not overlap, and only then does it load each vector of x once. */
+/* dot_lanes for each size: functions of their own, since a compiler uses `restrict` only of a function's own arguments,
+   and only with it loads each vector of x once. */
 typedef void dot_function(size_t depth, const real *restrict x, size_t x_row, const real *restrict w, size_t w_row,
                           real (*restrict out)[LANES]);
 

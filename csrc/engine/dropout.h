@@ -26,7 +26,7 @@ static const struct dropout without_dropout = {0, 0, 0, 0};
 struct dropout_job {
     struct dropout dropout;
     size_t layer, rows, n;
-    real *a;
+    real *a; /* (rows, n) */
 };
 
 /* Task: DROPOUT_ROWS rows. */

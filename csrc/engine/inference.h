@@ -22,13 +22,14 @@ struct inference {
     struct pass pass; /* over all rows, without memory: each block has a pass of its own */
     struct truth y;
     double temperature;
-    real *probabilities;
-    int64_t *labels;
-    real *packed; /* W_1^T, W_2^T, ... as panels, or NULL */
-    char *worker_memory;
+    real *probabilities; /* (rows, n_L), or NULL */
+    int64_t *labels;     /* (rows), or NULL */
+    real *packed;        /* W_1^T, W_2^T, ... as panels, or NULL */
+    char *worker_memory; /* (workers, worker_bytes) */
     size_t worker_bytes;
-    int *block_status; /* for each block: a sigmax_status, the sum of its costs, and the number correct */
-    double *block_cost, *block_correct;
+    int *block_status;     /* (blocks) of enum sigmax_status */
+    double *block_cost;    /* (blocks) sum of s C_x over the rows of a block */
+    double *block_correct; /* (blocks) sum of s over those that are classified correctly */
 };
 
 /* Cuts the pass of a block, one of those that `rows` rows are, out of a worker's memory; returns its bytes. */
@@ -83,8 +84,8 @@ static size_t inference_workspace(const struct sigmax_shape *shape, size_t rows,
 }
 
 struct packing {
-    const real *w;
-    real *panels;
+    const real *w; /* (n_out, n_in) */
+    real *panels;  /* (n_in, n_out) w^T as panels */
     size_t n_in, n_out;
 };
 

@@ -8,9 +8,12 @@
 #include "tile.h"
 
 struct delta_job {
-    const real *delta, *w, *a;
-    real q;
-    real *out, *panels; /* DELTA_PANELS panels per worker */
+    const real *delta; /* (rows, n_out) */
+    const real *w;     /* (n_out, n_in) */
+    const real *a;     /* (rows, n_in), or NULL */
+    real q;            /* 1 - p of dropout */
+    real *out;         /* (rows, n_in) */
+    real *panels;      /* for each worker: columns of w, (n_out, DELTA_PANELS * COLS) at most, as panels */
     size_t rows, n_in, n_out;
 };
 
@@ -52,8 +55,8 @@ static void delta_tile(const struct delta_job *job, size_t height, size_t row, s
     }
 }
 
-/* All examples by the inputs first ... end - 1, those from `packed` on out of panels; a few examples meet all of these
-   inputs while they are in the nearest cache. */
+/* All examples by the inputs first ... end - 1, those from `packed` on out of panels. Examples are the outer loop:
+   the errors of one tile's examples stay in the nearest cache while all of these inputs are computed. */
 static void delta_tiles(const struct delta_job *job, size_t first, size_t end, size_t packed, const real *panels)
 {
     const size_t n_in = job->n_in, n_out = job->n_out;

@@ -9,10 +9,13 @@
 #include "tile.h"
 
 struct forward_job {
-    const real *a, *w, *b;
-    real *z, *panels;
+    const real *a; /* (rows, n_in) */
+    const real *w; /* (n_out, n_in) */
+    const real *b; /* (n_out) */
+    real *z;       /* (rows, n_out), its rows z_row apart */
+    real *panels;  /* (n_in, rows) a^T as panels */
     size_t rows, n_in, n_out;
-    size_t z_row; /* between the rows of z: n_out, or more, where others compute the rest */
+    size_t z_row; /* n_out, or more, where others compute the rest of each row */
     int sigmoid;  /* of each tile, before it is stored */
 };
 

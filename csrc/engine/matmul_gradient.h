@@ -15,9 +15,11 @@ struct blend {
 };
 
 struct gradient_job {
-    const real *delta, *a;
-    real *out, *delta_panels;
-    real *a_panels; /* every panel of a, or, where a is used as it lies, its last inputs when they fill no vector */
+    const real *delta;  /* (rows, n_out) */
+    const real *a;      /* (rows, n_in) */
+    real *out;          /* (n_out, n_in) */
+    real *delta_panels; /* for each ROWS neurons: their errors times blend.scale, (rows, ROWS) */
+    real *a_panels;     /* (rows, n_in) a as panels; of an a used as it lies its last inputs, if they fill no vector */
     int packed;
     size_t rows, n_in, n_out;
     struct blend blend;
@@ -156,7 +158,7 @@ static void pack_gradient_deltas(void *context, size_t index, size_t worker)
 static size_t gradient_block(size_t rows, size_t n_in)
 {
     const size_t fits = GRADIENT_BYTES / sizeof(real) / n_in;
-    return smaller(rows, smaller(fits > 4 * PACK_ROWS ? fits : 4 * PACK_ROWS, SUM_ROWS));
+    return smaller(rows, smaller(fits > GRADIENT_LEAST_ROWS ? fits : GRADIENT_LEAST_ROWS, SUM_ROWS));
 }
 
 /* out (n_out, n_in) = out + (scale * delta^T a - decay * out), delta (rows, n_out), a (rows, n_in). */

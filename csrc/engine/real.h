@@ -39,9 +39,9 @@ typedef int64_t real_int;
 #endif
 
 /*
- * Before a loop over lanes: its iterations are independent, take them a vector at a time. A compiler that is not told
- * may unroll a short constant loop first, and then fails to find the vectors again (measured: a factor of three). The
- * flag -fopenmp-simd gives this pragma its meaning, without OpenMP and its runtime; elsewhere it is ignored.
+ * Before a loop over lanes: its iterations are independent, take them a vector at a time. Without it a compiler may
+ * unroll a short constant loop first, and then fails to find the vectors again (measured: a factor of three). The flag
+ * -fopenmp-simd gives this pragma its meaning, without OpenMP and its runtime; elsewhere it is ignored.
  */
 #if defined(_MSC_VER) && !defined(__clang__)
 #define LANEWISE __pragma(loop(ivdep)) /* its omp simd wants signed counters */

@@ -1,7 +1,10 @@
 /*
- * The sizes that speed depends on: of tiles, of what is packed, of blocks and of tasks. Those that cut a sum, named in
- * their comments, are part of the result too. The one that callers know, SIGMAX_INFERENCE_ROWS, is in sigmax_api.h:
- * enough rows to use each weight many times, few enough for their activations to stay in the cache.
+ * The sizes that speed depends on: of tiles, of what is packed, of blocks and of tasks. Some are part of the result
+ * too, by rounding errors: those that cut a sum, or choose between two orders of adding. Their comments say so.
+ *
+ * The one that callers know, SIGMAX_INFERENCE_ROWS, is in sigmax_api.h: enough rows to use each weight many times, few
+ * enough for their activations to stay in the cache. It is part of the result: inference adds up the costs of each
+ * block first, and forward_uses_dots goes by the rows of a block.
  *
  * A tile is ROWS x COLS sums that stay in registers: ROWS is 2, 4 or 8, COLS 1 to 3 VECTORS of LANES reals. It needs
  * ROWS * VECTORS registers for the sums and VECTORS + 1 more. SHALLOW_ROWS is the height of the gradient's tiles for
@@ -35,6 +38,7 @@ enum { ROWS = 4, VECTORS = 3, SHALLOW_ROWS = 4 };
 enum { ROWS = 4, VECTORS = 2, SHALLOW_ROWS = 4 };
 #endif
 
+/* LANES is part of the result: a dot product adds up so many partial sums, and forward_uses_dots goes by it. */
 enum {
     LANES = VECTOR_BYTES / (int)sizeof(real),
     COLS = VECTORS * LANES,
@@ -45,7 +49,7 @@ enum {
 enum { DOT_ROWS = 5, DOT_FEW = REGISTERS == 32 ? 4 : 2, DOT_NEURONS = 8 };
 enum { DOT_SUMS = DOT_ROWS * 4 }; /* 4 being the most that DOT_FEW is */
 
-/* Packing a matrix into panels pays from this many rows on. */
+/* Packing a matrix into panels pays from this many rows on. It cuts no sum. */
 enum { PACK_ROWS = 32 };
 
 /* Rows that are packed at once, see pack_panels; and panels of W that BP2 packs together. */
@@ -55,11 +59,12 @@ enum { PACK_AT_ONCE = 16, DELTA_PANELS = 2 };
 enum { PANEL_BYTES = 512 * 1024 };
 
 /* The same for the gradient, whose panels are read once for every ROWS neurons, in order: that goes well from the third
-   level too, and fewer blocks mean fewer passes over the weights. It cuts sums. */
-enum { GRADIENT_BYTES = 2048 * 1024 };
+   level too, and fewer blocks mean fewer passes over the weights. However wide a layer is, at least so many examples
+   are packed at a time. Both cut the sums of BP4. */
+enum { GRADIENT_BYTES = 2048 * 1024, GRADIENT_LEAST_ROWS = 128 };
 
 /* Examples that are summed up one after the other; their sums are then added. In float32 a single chain of 60,000
-   equal numbers errs by 5e-4. It cuts sums. */
+   equal numbers errs by 5e-4. It cuts the sums of BP3, of BP4 and of gradient_sums. */
 enum { SUM_ROWS = 512 };
 
 /* Products of fewer multiply-adds than this stay on the calling thread. */
@@ -68,8 +73,9 @@ enum { PARALLEL_WORK = 1000000 };
 /* From so many rows on inference packs the weights, unless more than MOST_FILLING / 8 of the lanes would be zeros. */
 enum { PACKED_ROWS = 4 * SIGMAX_INFERENCE_ROWS, MOST_FILLING = 2 };
 
-/* Softmax takes rows of up to so many entries LANES at a time and side by side: a single one fills no vector. Of longer
-   rows whose a_L is not wanted, so many exponentials are taken together. */
+/* Softmax takes rows of up to so many entries LANES at a time and side by side: a single one fills no vector. Where a_L
+   is not wanted, so many exponentials of a row are taken together. SHORT_ROW chooses the order in which softmax adds
+   them; EXPONENTIALS cuts the sum of cross_entropy. */
 enum { SHORT_ROW = 64, EXPONENTIALS = 1024 };
 
 /* Reals of each array that an update works on at a time, so that they stay in the first cache. It cuts the sum of

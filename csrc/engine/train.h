@@ -151,7 +151,7 @@ static size_t gradient_workspace(const struct sigmax_shape *shape, size_t rows, 
     return sums_memory(&memory, shape, rows, n_threads, NULL);
 }
 
-/* sum_x s_x over the rows of a pass: what a mean over them is divided by. */
+/* sum_x s_x over the rows of a pass. The mean gradient is divided by the number of rows, not by this. */
 static double weight_of(struct truth y, size_t rows)
 {
     if (y.sample_weight == NULL) return (double)rows;

@@ -34,10 +34,10 @@ static struct blend sgd_biases(double rate, size_t m)
     return blend;
 }
 
-/* ---- one step of an optimiser ------------------------------------------------------------------------------------ */
+/* ---- the optimisers ---------------------------------------------------------------------------------------------- */
 
-/* The numbers of a step, for the weights or for the biases. */
-struct step {
+/* The numbers of one update, for the weights or for the biases. */
+struct update_numbers {
     real rate;
     real clip;             /* the factor of clip_norm */
     real l2, l1;           /* 0 for biases */
@@ -49,11 +49,13 @@ struct step {
     real epsilon;
 };
 
-static struct step step_of(const struct sigmax_training *training, uint64_t t, double clip, int weights)
+/* Of update number t = 1, 2, ... */
+static struct update_numbers numbers_of_update(const struct sigmax_training *training, uint64_t t, double clip,
+                                               int weights)
 {
     const double keep_v = training->optimizer == SIGMAX_RMSPROP ? training->rho : training->beta2;
     const double rate = training->learning_rate;
-    const struct step step = {
+    const struct update_numbers numbers = {
         .rate = (real)rate,
         .clip = (real)clip,
         .l2 = weights ? (real)training->l2 : 0,
@@ -68,59 +70,60 @@ static struct step step_of(const struct sigmax_training *training, uint64_t t, d
         .v_scale = (real)(1 / sqrt(1 - pow(training->beta2, (double)t))),
         .epsilon = (real)training->epsilon,
     };
-    return step;
+    return numbers;
 }
 
 /* g + l2 w + l1 sign(w), of a clipped g. */
-static INLINE real slope(struct step s, real g, real w)
+static INLINE real slope(struct update_numbers u, real g, real w)
 {
     const real sign = w > 0 ? (real)1 : w < 0 ? (real)-1 : (real)0;
-    return s.clip * g + (s.l2 * w + s.l1 * sign);
+    return u.clip * g + (u.l2 * w + u.l1 * sign);
 }
 
-static NOINLINE void update_sgd(struct step s, const real *restrict g, real *restrict w, size_t n)
+static NOINLINE void update_sgd(struct update_numbers u, const real *restrict g, real *restrict w, size_t n)
 {
-    for (size_t i = 0; i < n; i++) w[i] -= s.rate * slope(s, g[i], w[i]);
+    for (size_t i = 0; i < n; i++) w[i] -= u.rate * slope(u, g[i], w[i]);
 }
 
-static NOINLINE void update_momentum(struct step s, const real *restrict g, real *restrict v, real *restrict w,
-                                     size_t n)
+static NOINLINE void update_momentum(struct update_numbers u, const real *restrict g, real *restrict v,
+                                     real *restrict w, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
-        v[i] = s.momentum * v[i] + slope(s, g[i], w[i]);
-        w[i] -= s.rate * v[i];
+        v[i] = u.momentum * v[i] + slope(u, g[i], w[i]);
+        w[i] -= u.rate * v[i];
     }
 }
 
-static NOINLINE void update_nesterov(struct step s, const real *restrict g, real *restrict v, real *restrict w,
-                                     size_t n)
+static NOINLINE void update_nesterov(struct update_numbers u, const real *restrict g, real *restrict v,
+                                     real *restrict w, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
-        const real slope_i = slope(s, g[i], w[i]);
-        v[i] = s.momentum * v[i] + slope_i;
-        w[i] -= s.rate * (slope_i + s.momentum * v[i]);
+        const real slope_i = slope(u, g[i], w[i]);
+        v[i] = u.momentum * v[i] + slope_i;
+        w[i] -= u.rate * (slope_i + u.momentum * v[i]);
     }
 }
 
-static NOINLINE void update_rmsprop(struct step s, const real *restrict g, real *restrict v, real *restrict w, size_t n)
+static NOINLINE void update_rmsprop(struct update_numbers u, const real *restrict g, real *restrict v, real *restrict w,
+                                    size_t n)
 {
     for (size_t i = 0; i < n; i++) {
-        const real slope_i = slope(s, g[i], w[i]);
-        v[i] = s.keep_v * v[i] + s.add_v * (slope_i * slope_i);
-        w[i] -= s.rate * slope_i / (square_root(v[i]) + s.epsilon);
+        const real slope_i = slope(u, g[i], w[i]);
+        v[i] = u.keep_v * v[i] + u.add_v * (slope_i * slope_i);
+        w[i] -= u.rate * slope_i / (square_root(v[i]) + u.epsilon);
     }
 }
 
 /* decay is 0 for Adam itself. */
-static NOINLINE void update_adam(struct step s, const real *restrict g, real *restrict m, real *restrict v,
+static NOINLINE void update_adam(struct update_numbers u, const real *restrict g, real *restrict m, real *restrict v,
                                  real *restrict w, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
-        const real slope_i = slope(s, g[i], w[i]);
-        m[i] = s.keep_m * m[i] + s.add_m * slope_i;
-        v[i] = s.keep_v * v[i] + s.add_v * (slope_i * slope_i);
-        const real change = s.rate * (s.m_scale * m[i]) / (s.v_scale * square_root(v[i]) + s.epsilon);
-        w[i] -= s.decay * w[i] + change;
+        const real slope_i = slope(u, g[i], w[i]);
+        m[i] = u.keep_m * m[i] + u.add_m * slope_i;
+        v[i] = u.keep_v * v[i] + u.add_v * (slope_i * slope_i);
+        const real change = u.rate * (u.m_scale * m[i]) / (u.v_scale * square_root(v[i]) + u.epsilon);
+        w[i] -= u.decay * w[i] + change;
     }
 }
 
@@ -128,37 +131,38 @@ static NOINLINE void update_adam(struct step s, const real *restrict g, real *re
 
 struct update_job {
     int optimizer;
-    struct step weights, biases;
-    const real *gradient;
-    real *parameters, *state;
+    struct update_numbers weights, biases;
+    const real *gradient; /* (n_parameters) */
+    real *parameters;     /* (n_parameters) */
+    real *state;          /* one or two arrays (n_parameters), as sigmax_state_count says; unused by SGD */
     size_t n_weights, n_parameters;
-    double *squares; /* of each block: the sum of its squared gradient */
+    double *squares; /* (blocks) sum of the squares of a block's gradient */
 };
 
 /* begin ... end - 1 are all weights or all biases. */
 static void update_range(const struct update_job *job, size_t begin, size_t end)
 {
-    const struct step s = begin < job->n_weights ? job->weights : job->biases;
+    const struct update_numbers u = begin < job->n_weights ? job->weights : job->biases;
     const real *const g = job->gradient + begin;
     real *const w = job->parameters + begin;
     real *const first = job->optimizer == SIGMAX_SGD ? NULL : job->state + begin; /* there may be no state */
     const size_t n = end - begin;
     switch (job->optimizer) {
     case SIGMAX_MOMENTUM:
-        update_momentum(s, g, first, w, n);
+        update_momentum(u, g, first, w, n);
         break;
     case SIGMAX_NESTEROV:
-        update_nesterov(s, g, first, w, n);
+        update_nesterov(u, g, first, w, n);
         break;
     case SIGMAX_RMSPROP:
-        update_rmsprop(s, g, first, w, n);
+        update_rmsprop(u, g, first, w, n);
         break;
     case SIGMAX_ADAM:
     case SIGMAX_ADAMW:
-        update_adam(s, g, first, first + job->n_parameters, w, n);
+        update_adam(u, g, first, first + job->n_parameters, w, n);
         break;
     default:
-        update_sgd(s, g, w, n);
+        update_sgd(u, g, w, n);
     }
 }
 
@@ -209,7 +213,7 @@ static double scaled_norm(const struct update_job *job)
     double largest = 0, sum = 0;
     for (size_t i = 0; i < job->n_parameters; i++) {
         const double g = fabs((double)job->gradient[i]);
-        if (g > largest) largest = g; /* with fmax, gcc 12 for arm64 gives up the whole file */
+        if (g > largest) largest = g; /* with fmax, gcc 12 for arm64 ends with an internal error */
     }
     for (size_t i = 0; i < job->n_parameters; i++) {
         const double g = (double)job->gradient[i] / largest;
@@ -253,8 +257,8 @@ static void update(const struct sigmax_shape *shape, const struct sigmax_trainin
         .squares = workspace,
     };
     const double clip = training->clip_norm == 0 ? 1 : clipping(&job, training->clip_norm, pool);
-    job.weights = step_of(training, t, clip, 1);
-    job.biases = step_of(training, t, clip, 0);
+    job.weights = numbers_of_update(training, t, clip, 1);
+    job.biases = numbers_of_update(training, t, clip, 0);
     run_tasks(pool, WORK * (double)shape->n_parameters, update_blocks(shape->n_parameters), update_block, &job);
 }
 

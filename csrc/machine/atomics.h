@@ -5,6 +5,7 @@
 #ifndef SIGMAX_ATOMICS_H
 #define SIGMAX_ATOMICS_H
 
+#include <limits.h> /* defines __GLIBC__, as every header of glibc does; stddef.h is the compiler's */
 #include <stddef.h>
 
 #ifdef _WIN32

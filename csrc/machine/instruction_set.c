@@ -100,7 +100,7 @@ static const struct {
 enum { N_SETS = sizeof sets / sizeof sets[0] };
 
 /* CPUID is slow under a hypervisor, so each answer is kept: 0 not asked yet, 1 no, 2 yes. Two threads that ask at once
-   store the same answer. */
+   store the same answer, so the order that atomics.h gives is not needed, nor windows.h, which it includes. */
 static int answers[N_SETS];
 
 #if defined(_MSC_VER) && !defined(__clang__)

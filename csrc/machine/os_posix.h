@@ -1,8 +1,6 @@
-/* os.h for POSIX. */
+/* os.h for POSIX; included by os.h alone, after its declarations. */
 #ifndef SIGMAX_OS_POSIX_H
 #define SIGMAX_OS_POSIX_H
-
-#include "os.h"
 
 #include <errno.h>
 #include <pthread.h>

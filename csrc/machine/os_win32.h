@@ -1,8 +1,6 @@
-/* os.h for Win32. */
+/* os.h for Win32; included by os.h alone, after its declarations. */
 #ifndef SIGMAX_OS_WIN32_H
 #define SIGMAX_OS_WIN32_H
-
-#include "os.h"
 
 #include <windows.h>
 

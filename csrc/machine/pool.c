@@ -89,7 +89,7 @@ static OS_THREAD_LOCAL int inside_task;
 
 /*
  * Waits a little for *word to become something else than value; returns whether it has. It yields every now and then,
- * because the system likes to put a woken worker on the processor of the very thread that woke it and goes on working:
+ * because the system often puts a woken worker on the processor of the very thread that woke it and goes on working:
  * without that, such a caller stands still for as long as the worker spins.
  */
 static int spin_while(const os_atomic *word, long value)
@@ -173,8 +173,8 @@ static void forget_parent(void)
 
 /*
  * Makes the calling thread the owner unless another thread is; returns whether it did. An owner or workers of another
- * process were left behind by a fork. The number of the process tells, but in a new namespace the child may have its
- * parent's number: therefore the handler.
+ * process were left behind by a fork. The process id shows this, but in a new namespace the child may have its parent's
+ * id: therefore the handler.
  */
 static int acquire_pool(void)
 {

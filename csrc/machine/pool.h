@@ -14,7 +14,8 @@
 #include <stddef.h>
 
 /* One task: index is 0 ... n_tasks - 1; worker is 0 ... n_threads - 1 and no two tasks that run at once have the same
-   one. engine.h names the same type sigmax_task. */
+   one. engine.h names the same type sigmax_task: calls/call.c assigns sigmax_pool_run to what engine.h declares, and
+   the compiler reports it where the two differ. */
 typedef void (*sigmax_pool_task)(void *context, size_t index, size_t worker);
 
 /*

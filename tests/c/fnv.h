@@ -1,4 +1,4 @@
-/* FNV-1a, 64 bits: a number that tells whether any byte of a result has changed. */
+/* FNV-1a, 64 bits: a number that changes when any byte of a result does. */
 #ifndef SIGMAX_FNV_H
 #define SIGMAX_FNV_H
 

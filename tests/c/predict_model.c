@@ -2,7 +2,7 @@
  * Uses a model file in C: predict_model MODEL.npz < rows > probabilities, both raw reals of the model's dtype.
  *
  * A model is a zip archive whose members are stored as they are (no compression), each a .npy array; the central
- * directory at the end tells where. sigmax.files lists the arrays. This program takes models without preparation and
+ * directory at the end says where. sigmax.files lists the arrays. This program takes models without preparation and
  * temperature, and says so for others. It needs a little-endian machine, as the files are.
  */
 #include <stdint.h>

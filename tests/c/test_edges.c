@@ -1,6 +1,5 @@
-/* Numbers and sizes at the edge of what there is: the largest and the smallest reals, layers of one neuron, ten
-   thousand classes, workspaces that cannot be counted, and the floating-point environment, which every call leaves
-   alone. */
+/* Numbers and sizes at their limits: the largest and the smallest reals, layers of one neuron, ten thousand classes,
+   workspaces that cannot be counted, and the floating-point environment, which every call leaves alone. */
 #define _GNU_SOURCE /* setenv */
 
 #include <fenv.h>

@@ -37,8 +37,8 @@ static struct operands lay_out(int dtype, size_t n_z, size_t n_y, size_t out_byt
 }
 
 /* The same bits as with the first placement, and not one that was left as poison() made it. */
-static void judge(const struct table *table, const char *what, size_t rows, size_t k, struct operands o, size_t element,
-                  int placement)
+static void check_result(const struct table *table, const char *what, size_t rows, size_t k, struct operands o,
+                         size_t element, int placement)
 {
     static const unsigned char untouched[sizeof(double)]
         = {POISON, POISON, POISON, POISON, POISON, POISON, POISON, POISON};
@@ -65,10 +65,10 @@ static void check_elementwise(const struct table *t, size_t n)
         for (int placement = 0; placement < N_PLACEMENTS; placement++) {
             struct operands o = lay_out(t->dtype, n, 0, n * size, size, placement);
             functions[f](o.z, o.out, n);
-            judge(t, names[f], 1, n, o, size, placement);
+            check_result(t, names[f], 1, n, o, size, placement);
             for (size_t i = 0; i < n; i++) put(t->dtype, o.out, i, z_values[i]);
             functions[f](o.out, o.out, n);
-            judge(t, names[f], 1, n, o, size, 1); /* in place: the bits of the first placement */
+            check_result(t, names[f], 1, n, o, size, 1); /* in place: the bits of the first placement */
         }
     }
 }
@@ -81,20 +81,20 @@ static void check_rows(const struct table *t, size_t rows, size_t k)
     for (int placement = 0; placement < N_PLACEMENTS; placement++) {
         struct operands o = lay_out(t->dtype, n, 0, n * size, size, placement);
         t->engine->softmax(o.z, o.out, rows, k);
-        judge(t, "softmax", rows, k, o, size, placement);
+        check_result(t, "softmax", rows, k, o, size, placement);
         for (size_t i = 0; i < n; i++) put(t->dtype, o.out, i, z_values[i]);
         t->engine->softmax(o.out, o.out, rows, k);
-        judge(t, "softmax in place", rows, k, o, size, 1);
+        check_result(t, "softmax in place", rows, k, o, size, 1);
     }
     for (int placement = 0; placement < N_PLACEMENTS; placement++) {
         const struct operands o = lay_out(t->dtype, n, n, n * size, size, placement);
         t->engine->output_delta(o.z, o.y, o.out, rows, k);
-        judge(t, "output_delta", rows, k, o, size, placement);
+        check_result(t, "output_delta", rows, k, o, size, placement);
     }
     for (int placement = 0; placement < N_PLACEMENTS; placement++) {
         const struct operands o = lay_out(t->dtype, n, n, rows * sizeof(double), sizeof(double), placement);
         t->engine->cross_entropy(o.z, o.y, (double *)(void *)o.out, rows, k);
-        judge(t, "cross_entropy", rows, k, o, sizeof(double), placement);
+        check_result(t, "cross_entropy", rows, k, o, sizeof(double), placement);
     }
 }
 
@@ -104,7 +104,7 @@ static void check_jacobian(const struct table *t, size_t k)
     for (int placement = 0; placement < N_PLACEMENTS; placement++) {
         const struct operands o = lay_out(t->dtype, k, 0, k * k * size, size, placement);
         t->engine->softmax_jacobian(o.z, o.out, k);
-        judge(t, "softmax_jacobian", k, k, o, size, placement);
+        check_result(t, "softmax_jacobian", k, k, o, size, placement);
     }
 }
 

@@ -257,6 +257,38 @@ static void test_update(int dtype, int optimizer)
     end_small(&s);
 }
 
+/* Plain gradient descent, which training does within BP3 and BP4: the same update but for rounding errors. */
+static void test_plain_update(int dtype, double l2)
+{
+    static double activations[N_ROWS * N_NEURONS], deltas[N_ROWS * N_NEURONS], gradient[N_PARAMETERS];
+    double trained[N_PARAMETERS], workspace[64], cost, largest = 0, moved = 0, worst = 0;
+    const struct sigmax_pool pool = {1, sigmax_pool_run};
+    const sigmax_training training = {.batch_size = N_ROWS, .learning_rate = 8, .l2 = l2, .optimizer = SIGMAX_SGD};
+    sigmax_progress progress = {0};
+    struct small s;
+    begin_small(&s, dtype);
+    const struct sigmax_engine *const engine = s.network->engine;
+    const sigmax_data data = labelled(&s);
+    memcpy(trained, s.parameters, sizeof trained);
+    CHECK(sigmax_train(s.network, trained, &data, &training, &progress, 1) == SIGMAX_OK, "train");
+    CHECK(sigmax_backprop(s.network, s.parameters, &data, &cost, activations, deltas, gradient) == SIGMAX_OK,
+          "backprop");
+    CHECK(engine->update_workspace(&s.network->shape) <= sizeof workspace, "workspace");
+    for (size_t p = 0; p < N_PARAMETERS; p++) {
+        const double w = get(dtype, s.parameters, p);
+        largest = fmax(largest, fabs(w));
+        moved = fmax(moved, fabs(get(dtype, trained, p) - w));
+    }
+    engine->update(&s.network->shape, &training, 1, gradient, s.parameters, workspace, &pool);
+    for (size_t p = 0; p < N_PARAMETERS; p++) {
+        worst = fmax(worst, fabs(get(dtype, trained, p) - get(dtype, s.parameters, p)));
+    }
+    CHECK(moved > 0.25 * largest, "a change of %g in parameters of %g at most would test little", moved, largest);
+    CHECK(worst <= 4 * epsilon_of(dtype) * (largest + moved), "%s f%d, l2 %g: off by %g of a change of %g",
+          engine->instruction_set, 8 * dtype, l2, worst, moved);
+    end_small(&s);
+}
+
 int main(void)
 {
     find_tables();
@@ -267,6 +299,8 @@ int main(void)
         for (int i = 0; i < 4; i++) test_training(dtype, i & 1 ? 0.25 : 0, i & 2);
         test_many_rows(dtype);
         for (int optimizer = SIGMAX_SGD; optimizer <= SIGMAX_ADAMW; optimizer++) test_update(dtype, optimizer);
+        test_plain_update(dtype, 0);
+        test_plain_update(dtype, 0.03125);
     }
     return CHECK_DONE();
 }

@@ -84,7 +84,7 @@ static const unsigned char *run(const struct table *table, enum product product,
     const size_t n_expected = product == FORWARD ? rows * n_out : product == DELTA ? rows * n_in : n_out * n_in;
     const struct sigmax_pool pool = {n_threads, sigmax_pool_run};
 
-    /* Scratch must begin on a cache line, so up to 63 bytes may lie before the guard page; poison tells of those. */
+    /* Scratch must begin on a cache line, so up to 63 bytes may lie before the guard page, filled with poison. */
     const size_t scratch_bytes = engine->product_scratch(rows, n_in, n_out, n_threads);
     const size_t whole_lines = (scratch_bytes + 63) / 64 * 64;
     unsigned char *const scratch = place(scratch_arena, whole_lines, 64, AT_END);
