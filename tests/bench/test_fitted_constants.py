@@ -54,6 +54,7 @@ def test_the_source_holds_the_constants_that_are_derived():
     assert check() == (0, "")
 
 
+@pytest.mark.thorough
 def test_constants_that_differ_in_the_last_place_are_found(tmp_path):
     text = SOURCE.read_text(encoding="utf-8")
     for old, new in [
@@ -125,6 +126,7 @@ def test_losses_by_hand(cost):
     assert row.split()[5:] == ["100.0%", "100.0%", "100.0%", "100%", "at", "1x16->1"]
 
 
+@pytest.mark.thorough
 def test_the_model_chooses_as_the_source_does(cost):
     """The C program, compiled in little time, says what forward_uses_dots chooses."""
     compiler = cost.compiler()[0]

@@ -12,7 +12,13 @@ from source_tree import ROOT
 PROGRAMS = sorted(p.stem[5:] for p in (ROOT / "tests" / "c").glob("test_*.c"))
 
 
-@pytest.mark.parametrize("name", PROGRAMS)
+LONG = ("edges", "guards")  # some seconds each, on a sample, too
+
+
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(p, marks=[pytest.mark.thorough] if p in LONG else []) for p in PROGRAMS],
+)
 def test_c_program(name):
     build("programs", f"TESTS={name}")
     printed = make("test", f"TESTS={name}", SIGMAX_QUICK="1")

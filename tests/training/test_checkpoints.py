@@ -82,6 +82,7 @@ def test_truncated_at_every_byte_the_older_one_still_loads(plain, tmp_path, data
     assert resume(plain, data).epochs == 5
 
 
+@pytest.mark.thorough
 def test_flipped_bytes(plain, tmp_path, rng):
     whole = plain.read_bytes()
     expected = comparable(checkpoints.load(plain))
