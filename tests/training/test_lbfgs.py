@@ -135,14 +135,14 @@ def test_an_interruption_leaves_the_last_accepted_parameters(data, error, monkey
     X, y, _ = data
     made, plain = network(), network()
     calls = itertools.count()
-    backprop = lbfgs._Part._backprop
+    backprop = lbfgs._Stretch._backprop
 
     def interrupted(self, block):
         if next(calls) == 12:
             raise error
         return backprop(self, block)
 
-    monkeypatch.setattr(lbfgs._Part, "_backprop", interrupted)
+    monkeypatch.setattr(lbfgs._Stretch, "_backprop", interrupted)
     with pytest.raises(error):
         made.fit(X, y, optimizer="lbfgs", epochs=99)
     assert 3 < made.epochs_trained < 12
