@@ -8,12 +8,17 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
-from sigmax._data.weighting import as_weights
 from sigmax._estimator import parameters
 from sigmax._estimator.convergence import Convergence
 from sigmax._estimator.fitted import FittedClassifier
-from sigmax._estimator.held_out import divide
-from sigmax._estimator.labels import find_classes, first_classes, indices, require_same_classes
+from sigmax._estimator.held_out import Division
+from sigmax._estimator.labels import (
+    find_classes,
+    first_classes,
+    indices,
+    require_classes_of_previous_call,
+    require_same_classes,
+)
 from sigmax._estimator.scikit_learn import (
     ConvergenceWarning,
     available_if,
@@ -57,7 +62,8 @@ class SigmaxClassifier(FittedClassifier):
     - epsilon is added to sqrt(v / (1 - beta_2^t)), as in PyTorch. After a change of the rate, the
       momentum of earlier gradients goes on with the new rate.
     - sample_weight: a batch's gradient is divided by its rows times the mean weight of all rows
-      rather than by its own weights' sum. `partial_fit` takes weights as they are.
+      rather than by its own weights' sum. `partial_fit` takes weights as they are. early_stopping
+      neither trains on rows of weight 0 nor holds them out, and it stratifies more than two classes.
     - `partial_fit` after unpickling or `fit` begins with a fresh optimiser.
     - A parameter that the solver does not use is checked and then ignored, as in MLPClassifier; one
       of sigmax's own raises an error, unless it has its default, as in `Network.fit`.
@@ -98,7 +104,7 @@ class SigmaxClassifier(FittedClassifier):
     verbose : bool or int
         Print the loss of each epoch.
     warm_start : bool
-        Let `fit` continue from the present parameters.
+        Let `fit` continue from the present parameters, with a new optimiser and the same classes.
     momentum : float
         Of "sgd", from 0 to below 1.
     nesterovs_momentum : bool
@@ -107,7 +113,7 @@ class SigmaxClassifier(FittedClassifier):
         Hold out rows, stop when accuracy on them has not improved, and go back to the best
         parameters. Not used by lbfgs.
     validation_fraction : float
-        The share of rows to hold out, with the same share of each class.
+        The share of rows to hold out, of each class alike; a class's only row is trained on.
     beta_1, beta_2, epsilon : float
         Of "adam" and "adamw", epsilon also of "rmsprop".
     n_iter_no_change : int
@@ -115,7 +121,8 @@ class SigmaxClassifier(FittedClassifier):
     max_fun : int
         For lbfgs: the limit on evaluations of the cost.
     class_weight : "balanced", dict {class: weight} or None
-        Multiplies the weights of rows; "balanced" is n / (k count).
+        Multiplies the weights of rows; "balanced" is n / (k count). In a dict, 1 for classes that
+        it lacks; those that y lacks are ignored.
     init : {"glorot", "lecun", "large"}
         See `Network`.
     dropout, label_smoothing, l1, clip_norm, rho, weight_decay
@@ -287,32 +294,26 @@ class SigmaxClassifier(FittedClassifier):
         X, y, columns = check_examples(
             self, X, y, dtype, reset=not goes_on, allow_nan=self._allow_nan
         )
+        if goes_on:
+            require_classes_of_previous_call(y, self.classes_)
         classes = self.classes_ if goes_on else find_classes(y)
         labels = indices(y, classes)
         weights = parameters.weights(self.class_weight, sample_weight, classes, labels)
         generator = random_state(self.random_state)
         network = self._as_network(goes_on, X, classes, generator)
-        validation: dict[str, Any] = {}
-        mean_weight = 1.0 if weights is None else weights.mean()
+        data = Division(X, labels, weights)
         holds_out = self.early_stopping and self.solver != "lbfgs"
         if holds_out:
-            rows, held_out = divide(labels, self.validation_fraction, generator)
-            validation = {"X_val": X[held_out], "y_val": labels[held_out]}
-            X, labels = X[rows], labels[rows]
-            if weights is not None:
-                weights = as_weights(weights[rows], len(rows), "sample_weight of the training rows")
-                mean_weight = weights.mean()
-            if sample_weight is not None:
-                of_all = np.broadcast_to(np.asarray(sample_weight), len(rows) + len(held_out))
-                validation["sample_weight_val"] = of_all[held_out]
-        options = parameters.fit_options(params, len(labels), mean_weight)
+            data = data.held_out(self.validation_fraction, sample_weight, classes, generator)
+        n_rows = len(data.labels)
+        options = parameters.fit_options(params, n_rows, data.mean_weight)
         if "batch_size" in options and self.batch_size not in ("auto", options["batch_size"]):
             warnings.warn(
-                f"batch_size is {self.batch_size}; there are only {len(labels)} training rows",
+                f"batch_size is {self.batch_size}; there are only {n_rows} training rows",
                 stacklevel=2,
             )
         watch = self._watch(goes_on, holds_out)
-        watch.begin(parameters.rules(params, options, len(labels)))
+        watch.begin(parameters.rules(params, options, n_rows))
         if self.solver == "sgd" and self.learning_rate != "constant":
             del options["learning_rate"]
             options["schedule"] = watch.schedule
@@ -320,13 +321,13 @@ class SigmaxClassifier(FittedClassifier):
         history = self._train(
             fit,
             network._model,
-            X,
-            labels,
+            data.X,
+            data.labels,
             options,
             owner=network,
-            sample_weight=weights,
+            sample_weight=data.weights,
             words=parameters.WORDS,
-            **validation,
+            **data.validation,
         )
         if history is not None and history.stopped in (None, "max_evaluations"):
             limit = "max_fun" if history.stopped else "max_iter"
@@ -338,9 +339,9 @@ class SigmaxClassifier(FittedClassifier):
                 stacklevel=2,
             )
         if self.solver == "lbfgs":
-            relative = None if weights is None else weights / mean_weight
+            relative = None if data.weights is None else data.weights / data.mean_weight
             model = network._model
-            examples = model.prepared_examples(X, labels).weighted(relative)
+            examples = model.prepared_examples(data.X, data.labels).weighted(relative)
             watch.end(network, score(model, examples)[0])
         if holds_out and watch.best_parameters is not None:
             network.parameters[:] = watch.best_parameters

@@ -37,6 +37,7 @@ except ImportError:  # before 1.6 it is a method of the estimator
 
     _FINITE = "force_all_finite"
 
+_SOFT_TOLERANCE = 1e-3  # of the sum of a row's probabilities, as `Network.fit` has it
 COLUMNS = ("n_features_in_", "feature_names_in_")  # which fit takes from X
 
 __all__ = [
@@ -73,12 +74,7 @@ def check_examples(
     if y is not None:
         require_one_kind(y)
         # first, because the array checks would only say that y has two dimensions
-        kind = _kind_of_target(y)
-        if kind.startswith("multilabel") or kind.endswith("multioutput"):
-            raise ValueError(
-                f"y is {kind}; expected one class per row, (n,): softmax gives a row one class. "
-                "sklearn.multioutput.MultiOutputClassifier fits one classifier per column"
-            )
+        _require_one_class_per_row(y, "y")
     twin = copy(estimator)
     X, y = _validated(twin, X, dtype, allow_nan, y=y, reset=reset)
     check_classification_targets(y)
@@ -94,6 +90,33 @@ def random_state(given: Any) -> Any:
             f"random_state is {given!r}; expected an integer from 0 to 2**32 - 1, a "
             "numpy.random.RandomState or None"
         ) from error
+
+
+def _require_one_class_per_row(y: object, name: str) -> None:
+    """Raise ValueError for a y of several columns, saying what its rows are."""
+    kind = _kind_of_target(y)
+    if not (kind.startswith("multilabel") or kind.endswith("multioutput")):
+        return
+    dense = y.toarray() if is_sparse(y) else np.asarray(y)  # type: ignore[attr-defined]
+    if dense.ndim == 2 and dense.dtype.kind in "biuf" and (dense >= 0).all():
+        if ((dense == 1).sum(axis=1) == 1).all() and (dense.sum(axis=1) == 1).all():
+            call = f"{name}.argmax(axis=1)"
+            if not isinstance(y, np.ndarray):
+                call = f"{name}.toarray()" if is_sparse(y) else f"numpy.asarray({name})"
+                call += ".argmax(axis=1)"
+            raise ValueError(
+                f"{name} is one-hot, {dense.shape}, with a single 1 in each row; expected one "
+                f"class per row, ({len(dense)},): {call}"
+            )
+        if (np.abs(dense.sum(axis=1, dtype=np.float64) - 1) <= _SOFT_TOLERANCE).all():
+            raise ValueError(
+                f"{name} has probabilities, {dense.shape}, which sum to 1 in each row; expected "
+                f"one class per row, ({len(dense)},). sigmax.Network.fit trains on such soft labels"
+            )
+    raise ValueError(
+        f"{name} is {kind}; expected one class per row, (n,): softmax gives a row one class. "
+        "sklearn.multioutput.MultiOutputClassifier fits one classifier per column"
+    )
 
 
 def _kind_of_target(y: object) -> str:
