@@ -11,7 +11,7 @@ import numpy as np
 from sigmax._estimator import parameters
 from sigmax._estimator.convergence import Convergence
 from sigmax._estimator.fitted import FittedClassifier
-from sigmax._estimator.held_out import Division
+from sigmax._estimator.held_out import Division, require_both
 from sigmax._estimator.labels import (
     find_classes,
     first_classes,
@@ -23,6 +23,7 @@ from sigmax._estimator.scikit_learn import (
     ConvergenceWarning,
     available_if,
     check_examples,
+    check_validation,
     random_state,
 )
 from sigmax._model.inference import score
@@ -62,8 +63,10 @@ class SigmaxClassifier(FittedClassifier):
     - epsilon is added to sqrt(v / (1 - beta_2^t)), as in PyTorch. After a change of the rate, the
       momentum of earlier gradients goes on with the new rate.
     - sample_weight: a batch's gradient is divided by its rows times the mean weight of all rows
-      rather than by its own weights' sum. `partial_fit` takes weights as they are. early_stopping
-      neither trains on rows of weight 0 nor holds them out, and it stratifies more than two classes.
+      rather than by its own weights' sum. `partial_fit` takes weights as they are.
+    - early_stopping holds out each class's share, not of two classes only. Where it holds rows out,
+      those of weight 0 are neither held out nor trained on.
+    - `fit` takes validation data of one's own.
     - `partial_fit` after unpickling or `fit` begins with a fresh optimiser.
     - A parameter that the solver does not use is checked and then ignored, as in MLPClassifier; one
       of sigmax's own raises an error, unless it has its default, as in `Network.fit`.
@@ -110,8 +113,8 @@ class SigmaxClassifier(FittedClassifier):
     nesterovs_momentum : bool
         Of "sgd" with momentum.
     early_stopping : bool
-        Hold out rows, stop when accuracy on them has not improved, and go back to the best
-        parameters. Not used by lbfgs.
+        Hold out rows, unless `fit` is given X_val, stop when accuracy on them has not improved, and
+        go back to the best parameters. Not used by lbfgs.
     validation_fraction : float
         The share of rows to hold out, of each class alike; a class's only row is trained on.
     beta_1, beta_2, epsilon : float
@@ -150,7 +153,7 @@ class SigmaxClassifier(FittedClassifier):
     best_loss_ : float or None
         The smallest; None with early_stopping.
     validation_scores_, best_validation_score_ : list of float, float, or None
-        Accuracies on what was held out; None without early_stopping.
+        Accuracies on what was held out, or on X_val; None without both.
     n_iter_, t_ : int
         Epochs of the last call; rows seen in all.
     n_layers_, n_outputs_, out_activation_ : int, int, str
@@ -256,7 +259,15 @@ class SigmaxClassifier(FittedClassifier):
 
     # ---- training --------------------------------------------------------------------------------
 
-    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
+    def fit(
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any = None,
+        X_val: Any = None,
+        y_val: Any = None,
+        sample_weight_val: Any = None,
+    ) -> Self:
         """Train on X and y until the loss, or the validation score, no longer improves.
 
         Parameters
@@ -267,6 +278,13 @@ class SigmaxClassifier(FittedClassifier):
             Classes, numbers or strings; at least two different ones.
         sample_weight : array_like (n,) or number, optional
             How much each row counts, finite and >= 0.
+        X_val, y_val : as X and y, optional
+            Both or neither: rows to measure the accuracy on after each epoch, for
+            validation_scores_. early_stopping uses them instead of holding rows of X out; without
+            it they change nothing else. y_val has no classes that y lacks. A pipeline transforms
+            X_val only when told to: see docs/training.md.
+        sample_weight_val : array_like (n_val,) or number, optional
+            How much each of these rows counts.
 
         Returns
         -------
@@ -299,11 +317,16 @@ class SigmaxClassifier(FittedClassifier):
         classes = self.classes_ if goes_on else find_classes(y)
         labels = indices(y, classes)
         weights = parameters.weights(self.class_weight, sample_weight, classes, labels)
+        data = Division(X, labels, weights)
+        has_own = require_both(X_val, y_val, sample_weight_val)
+        if has_own:
+            X_val, y_val = check_validation(self, X_val, y_val, columns, X.dtype)
+            of_val = indices(y_val, classes, "y_val")
+            data = data.with_validation(X_val, of_val, sample_weight_val)
         generator = random_state(self.random_state)
         network = self._as_network(goes_on, X, classes, generator)
-        data = Division(X, labels, weights)
-        holds_out = self.early_stopping and self.solver != "lbfgs"
-        if holds_out:
+        stops_early = self.early_stopping and self.solver != "lbfgs"
+        if stops_early and not has_own:
             data = data.held_out(self.validation_fraction, sample_weight, classes, generator)
         n_rows = len(data.labels)
         options = parameters.fit_options(params, n_rows, data.mean_weight)
@@ -312,7 +335,7 @@ class SigmaxClassifier(FittedClassifier):
                 f"batch_size is {self.batch_size}; there are only {n_rows} training rows",
                 stacklevel=2,
             )
-        watch = self._watch(goes_on, holds_out)
+        watch = self._watch(goes_on, stops_early)
         watch.begin(parameters.rules(params, options, n_rows))
         if self.solver == "sgd" and self.learning_rate != "constant":
             del options["learning_rate"]
@@ -343,7 +366,7 @@ class SigmaxClassifier(FittedClassifier):
             model = network._model
             examples = model.prepared_examples(data.X, data.labels).weighted(relative)
             watch.end(network, score(model, examples)[0])
-        if holds_out and watch.best_parameters is not None:
+        if stops_early and watch.best_parameters is not None:
             network.parameters[:] = watch.best_parameters
         return self._keep(network, classes, columns, watch)
 

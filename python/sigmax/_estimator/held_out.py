@@ -40,6 +40,16 @@ class Division:
         """The mean of the weights; 1 without."""
         return 1.0 if self.weights is None else float(self.weights.mean())
 
+    def with_validation(self, X_val: Any, labels: Array, sample_weight_val: Any) -> Division:
+        """Return the division that is measured on rows of the caller's own, labels (n_val,)."""
+        validation = {"X_val": X_val, "y_val": labels}
+        if sample_weight_val is not None:
+            weights = np.asarray(sample_weight_val)
+            if weights.ndim == 0:  # the same for all rows
+                weights = np.full(len(labels), weights)
+            validation["sample_weight_val"] = weights
+        return Division(self.X, self.labels, self.weights, validation)
+
     def held_out(
         self, share: object, sample_weight: Any, classes: Array, generator: Any
     ) -> Division:
@@ -62,6 +72,16 @@ class Division:
             validation["sample_weight_val"] = of_all[held_out]
         kept = None if weights is None else weights[train]
         return Division(self.X[train], self.labels[train], kept, validation)
+
+
+def require_both(X_val: object, y_val: object, sample_weight_val: object) -> bool:
+    """Return whether there is validation data; raise ValueError for a part of it."""
+    if (X_val is None) != (y_val is None):
+        given, missing = ("X_val", "y_val") if y_val is None else ("y_val", "X_val")
+        raise ValueError(f"{given} is given but {missing} is not; expected both or neither")
+    if X_val is None and sample_weight_val is not None:
+        raise ValueError("sample_weight_val is given but X_val is not; expected both or neither")
+    return X_val is not None
 
 
 def divide(
@@ -121,5 +141,5 @@ def _require_two_of_each(labels: Array, classes: Array) -> None:
         raise ValueError(
             "The least populated class in y has only 1 member: "  # scikit-learn's words
             f"{classes.tolist()[alone[0]]!r}, in row {row}. early_stopping holds out rows of each "
-            "class; expected at least 2 of each, or early_stopping=False"
+            "class; expected at least 2 of each, or X_val and y_val"
         )
