@@ -133,8 +133,9 @@ class SigmaxClassifier(FittedClassifier):
     schedule, schedule_factor, schedule_epochs, warmup_epochs, min_learning_rate
         See `Network.fit`; with "sgd", schedule or learning_rate must be "constant".
     standardize : bool
-        Bring each column to mean 0 and deviation 1, as a part of the network. coefs_ are those of
-        the columns so prepared.
+        Bring each column to mean 0 and deviation 1, as a part of the network. Sparse X is scaled
+        and not centred, as by StandardScaler(with_mean=False). coefs_ are those of the columns so
+        prepared.
     nan : {"error", "mean"}
         Raise an error for NaN in X, or fill in the column's mean in the training data.
     callbacks : sequence

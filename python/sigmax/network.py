@@ -351,8 +351,10 @@ class Network:
             For the schedule, as described there.
         standardize : bool
             Give the model a preparation that brings each column of X to mean 0 and deviation 1
-            (see `sigmax.Preparation`). It is kept with the model and applied in every call. A
-            network that has one keeps it; one that was trained without gets none.
+            (see `sigmax.Preparation`); sparse X is scaled to deviation 1 and not centred, so that
+            its zeros stay zeros, and gives another model than the same X made dense. It is kept
+            with the model and applied in every call. A network that has one keeps it; one that was
+            trained without gets none.
         nan : {"error", "mean"}
             For NaN in X: raise an error, or fill in the mean of its column in the training data,
             now and at prediction.
