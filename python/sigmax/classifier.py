@@ -67,7 +67,7 @@ class SigmaxClassifier(FittedClassifier):
     - early_stopping holds out each class's share, not of two classes only. Where it holds rows out,
       those of weight 0 are neither held out nor trained on.
     - `fit` takes validation data of one's own.
-    - `partial_fit` after unpickling or `fit` begins with a fresh optimiser.
+    - `partial_fit` after `fit` begins with a fresh optimiser.
     - A parameter that the solver does not use is checked and then ignored, as in MLPClassifier; one
       of sigmax's own raises an error, unless it has its default, as in `Network.fit`.
     - y has one class per row, of at least two; multilabel y raises an error.
@@ -374,6 +374,9 @@ class SigmaxClassifier(FittedClassifier):
     @available_if(_goes_in_steps)  # type: ignore[misc]
     def partial_fit(self, X: Any, y: Any, sample_weight: Any = None, classes: Any = None) -> Self:
         """Train on these rows for one epoch, continuing with the present parameters and optimiser.
+
+        Pickles and deep copies, joblib's included, go on with the same bits; `save` and
+        `sklearn.base.clone` do not keep the optimiser.
 
         Parameters
         ----------

@@ -1,5 +1,6 @@
 """SigmaxClassifier: MLPClassifier's meanings, attributes and errors. Conventions: see _sklearn."""
 
+import copy
 import inspect
 import pickle
 import subprocess
@@ -531,6 +532,49 @@ def test_a_pickled_classifier_is_the_same(rng):
     assert other.loss_curve_ == classifier.loss_curve_
     other.partial_fit(X, y)
     assert len(other.loss_curve_) == 3
+
+
+@unconverged
+@pytest.mark.parametrize("solver", ["sgd", "adam", "adamw", "rmsprop"])
+@pytest.mark.parametrize("again", ["pickle", "deepcopy", "joblib", "mapped"])
+def test_partial_fit_goes_on_after_a_pickle(rng, tmp_path, solver, again):
+    joblib = pytest.importorskip("joblib")
+    X, y = three_classes(rng)
+
+    def written_and_read(classifier, **options):
+        joblib.dump(classifier, tmp_path / "classifier.joblib")
+        return joblib.load(tmp_path / "classifier.joblib", **options)
+
+    whole = SigmaxClassifier(
+        (4,), solver=solver, random_state=5, batch_size=25, dropout=0.1, learning_rate="invscaling"
+    )
+    whole.partial_fit(X, y, classes=np.unique(y))
+    twin = {
+        "pickle": lambda c: pickle.loads(pickle.dumps(c)),
+        "deepcopy": copy.deepcopy,
+        "joblib": written_and_read,
+        "mapped": lambda c: written_and_read(c, mmap_mode="r"),
+    }[again](whole)
+    fresh = clone(whole).partial_fit(X, y, classes=np.unique(y))
+    np.testing.assert_array_equal(fresh.network_.parameters, whole.network_.parameters)
+    loaded = pickle.loads(pickle.dumps(whole))
+    loaded.network_ = loaded.network_.copy()  # without the optimiser's state
+    for classifier in (whole, twin, loaded):
+        classifier.partial_fit(X, y).partial_fit(X, y)
+    np.testing.assert_array_equal(twin.network_.parameters, whole.network_.parameters)
+    assert twin.loss_curve_ == whole.loss_curve_
+    assert np.abs(loaded.network_.parameters - whole.network_.parameters).max() > 1e-6
+
+
+@unconverged
+def test_a_pickle_goes_on_with_warm_start(rng):
+    X, y = three_classes(rng)
+    classifier = SigmaxClassifier((4,), warm_start=True, max_iter=3, random_state=0).fit(X, y)
+    twin = pickle.loads(pickle.dumps(classifier))
+    for each in (classifier, twin):
+        each.fit(X, y)
+    np.testing.assert_array_equal(twin.network_.parameters, classifier.network_.parameters)
+    assert twin.loss_curve_ == classifier.loss_curve_ and len(twin.loss_curve_) == 6
 
 
 # ---- refusals ------------------------------------------------------------------------------------
