@@ -131,7 +131,10 @@ def check_partial(c: Mapping[str, Any], *, prepared: bool) -> None:
     }.items():
         value = c[name]
         if value != default:
-            raise ValueError(f"{name} is {value!r}; expected {default!r} for partial_fit")
+            raise ValueError(
+                f"{name} is {value!r}; expected {default!r}: partial_fit does not support "
+                f"{name}={value!r}"
+            )
     if isinstance(c["class_weight"], str):
         raise ValueError(
             f"class_weight is {c['class_weight']!r}; expected a dict or None for partial_fit"
