@@ -73,7 +73,7 @@ def _weighted(
     model: Model, X: object, y: object, options: FitOptions, sample_weight: object
 ) -> Examples:
     """Return the rows with weights as they are, since the rows of all calls are not known."""
-    examples = open_data(model.layout, X, y).examples
+    examples = open_data(model.layout, X, y, model.columns).examples
     if examples is None:
         raise TypeError("X is a callable; expected an array: partial_fit takes one block")
     weights = row_weights(
@@ -92,6 +92,7 @@ def _train(model: Model, rows: KnownExamples, options: FitOptions, kept: KeptOpt
 
     def begin() -> None:
         model.temperature, model.kept_optimizer = 1.0, kept
+        model.column_names = model.column_names or rows.column_names
 
     model.guard.write(begin)
     source = rows.source()
