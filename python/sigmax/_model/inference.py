@@ -213,3 +213,4 @@ def _in_blocks(
             if isinstance(rows, DenseRows):
                 refuse(model, status, rows.X)
             refuse(model, status, block, rows, start)
+        del block  # before the next one is made
