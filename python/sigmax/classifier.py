@@ -293,7 +293,7 @@ class SigmaxClassifier(FittedClassifier):
         generator = random_state(self.random_state)
         network = self._as_network(goes_on, X, classes, generator)
         validation: dict[str, Any] = {}
-        mean_weight = 1.0 if weights is None else weights.mean()
+        mean_weight = parameters.mean_of(weights)
         holds_out = self.early_stopping and self.solver != "lbfgs"
         if holds_out:
             rows, held_out = divide(labels, self.validation_fraction, generator)
@@ -301,7 +301,7 @@ class SigmaxClassifier(FittedClassifier):
             X, labels = X[rows], labels[rows]
             if weights is not None:
                 weights = as_weights(weights[rows], len(rows), "sample_weight of the training rows")
-                mean_weight = weights.mean()
+                mean_weight = parameters.mean_of(weights)
             if sample_weight is not None:
                 of_all = np.broadcast_to(np.asarray(sample_weight), len(rows) + len(held_out))
                 validation["sample_weight_val"] = of_all[held_out]

@@ -122,7 +122,12 @@ def require_finite(
 
 def not_finite(name: str, place: tuple[Any, ...], value: Any, dtype: np.dtype[Any]) -> ValueError:
     """Return the error for a value that is not finite in dtype; place is (row, column)."""
-    problem = f"too large for {dtype}" if np.isfinite(value) else "expected a finite number"
+    if not np.isfinite(value):
+        problem = "expected a finite number"
+    elif dtype == FLOAT32 and name.startswith("X"):
+        problem = "too large for float32; expected up to 3.4e+38, or a network of dtype='float64'"
+    else:
+        problem = f"too large for {dtype}"
     return ValueError(f"{place_of(name, place)}: {value}; {problem}")
 
 

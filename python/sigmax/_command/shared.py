@@ -48,9 +48,7 @@ def read(
     return in_order(dataset.read(path, labels_path, csv=options, **wanted), names, path)
 
 
-def in_order(
-    found: dataset.Dataset, names: Sequence[str] | None, path: str
-) -> dataset.Dataset:
+def in_order(found: dataset.Dataset, names: Sequence[str] | None, path: str) -> dataset.Dataset:
     """Return a file's contents with its columns in the order of names, where both have names.
 
     Examples

@@ -141,9 +141,7 @@ def _plan(arguments: argparse.Namespace) -> _Plan:
     in_use = _options_in_use(given, resumed)
     wanted = {"dtype": _dtype(arguments, resumed), "missing": in_use["nan"] == "mean"}
     stored_columns = None if resumed is None else resumed.model.column_names
-    found = read(
-        arguments, arguments.data, arguments.labels, column_names=stored_columns, **wanted
-    )
+    found = read(arguments, arguments.data, arguments.labels, column_names=stored_columns, **wanted)
     columns = stored_columns or found.column_names
     assert found.labels is not None  # read() has seen to it
     y, stored_names = learn_targets(found.labels, arguments.labels or arguments.data)

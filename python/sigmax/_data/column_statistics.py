@@ -9,6 +9,7 @@ from sigmax._data.preparation import Preparation
 from sigmax._data.rows import Rows, SparseRows
 from sigmax._data.sources import TrainingExamples
 
+_LEAST_DEVIATION = 1e-15  # of a column, as a share of its range
 _ENTRIES = 1 << 16  # of a block: its temporaries stay in the cache
 
 
@@ -73,9 +74,14 @@ class ColumnStatistics:
             low, high = self._low[beyond[0]], self._high[beyond[0]]
             raise ValueError(
                 f"X, column {self._column(beyond[0])}: from {low} to {high}; "
-                "expected numbers whose sum and spread are within float64"
+                "expected numbers whose sum and spread are within float64: divide the column by a "
+                "large number first"
             )
-        scale = np.where(constant, 0.0 if shifted else np.abs(self._low), self._deviation)
+        with np.errstate(over="ignore", invalid="ignore"):
+            # only weights can make it less: a row that hardly counts must not become infinite
+            least = _LEAST_DEVIATION * (self._high - self._low)
+        deviation = np.where(least < np.inf, np.maximum(self._deviation, least), self._deviation)
+        scale = np.where(constant, 0.0 if shifted else np.abs(self._low), deviation)
         scale[scale == 0] = 1.0
         if not shifted:
             return np.zeros_like(self.mean), scale
