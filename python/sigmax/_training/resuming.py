@@ -117,6 +117,7 @@ def take_over(checkpoint: Checkpoint, model: Model, data: TrainingData) -> None:
     model.arena[:] = stored.arena
     model.seed, model.epochs_trained = stored.seed, stored.epochs_trained
     model.preparation, model.temperature = stored.preparation, stored.temperature
+    model.column_names = stored.column_names
 
 
 def resumed_options(checkpoint: Checkpoint, given: Mapping[str, Any]) -> FitOptions:
