@@ -24,7 +24,7 @@ export class Network {
     #registry;
 
     // With init, parameters as it says; without, parameters that its caller sets.
-    constructor(key, memory, registry, { sizes, dtype, seed, init }) {
+    constructor(key, memory, registry, { sizes, dtype, seed, init } = {}) {
         if (key !== MADE_HERE)
             throw new SigmaxError("Network is not called; expected network(), loadModel() or copy() to make one");
         const { size } = (this.#dtype = DTYPES[dtype]);

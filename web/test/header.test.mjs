@@ -6,7 +6,7 @@ import { test } from "node:test";
 import { CONSTANTS, DATA, INITS, OPTIMIZERS, PROGRESS, STRUCTS, TRAINING } from "../module/header.mjs";
 import { Network, VERSION } from "../sigmax.mjs";
 import * as face from "../sigmax.mjs";
-import { inTree, read, sigmax, wasm } from "./setup.mjs";
+import { inTree, read, sigmax, wasm } from "./shared.mjs";
 
 const header = read("csrc", "sigmax_api.h").replace(/\/\*[^]*?\*\/|\/\/.*/g, "");
 

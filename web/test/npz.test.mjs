@@ -6,7 +6,7 @@ import { test } from "node:test";
 
 import { crc32, writeNpz } from "../module/npz_writing.mjs";
 import { SigmaxError } from "../sigmax.mjs";
-import { arraysOf, assertRefused, expectedFolder, inTree, sigmax } from "./setup.mjs";
+import { arraysOf, assertRefused, expectedFolder, inTree, sigmax } from "./shared.mjs";
 
 const folder = expectedFolder();
 

@@ -6,7 +6,7 @@ import { test } from "node:test";
 
 import { OPTIMIZERS } from "../module/header.mjs";
 import { OPTIONS } from "../module/options.mjs";
-import { arraysOf, assertSame, expectedFolder, fits, python, sigmax } from "./setup.mjs";
+import { arraysOf, assertSame, expectedFolder, fits, python, sigmax } from "./shared.mjs";
 
 const folder = expectedFolder();
 const facts = JSON.parse(readFileSync(join(folder, "facts.json"), "utf8"));
