@@ -9,18 +9,23 @@ import { assertRefused, inTree, read, sigmax, wasm } from "./shared.mjs";
 
 const X = [0, 0, 0, 1, 1, 0, 1, 1], labels = [0, 1, 1, 0];
 
-// A module of its own, and how many bytes its memory has.
+// A module of its own, how many bytes its memory has, and how often free() of C was called.
 async function fresh() {
     const compiled = await WebAssembly.compile(wasm);
-    let memory;
+    let memory, freed = 0;
     const { instantiate: original } = WebAssembly;
     WebAssembly.instantiate = async (...args) => {
         const instance = await original.call(WebAssembly, ...args);
-        memory = instance.exports.memory;
-        return instance;
+        const { exports } = instance;
+        memory = exports.memory;
+        const free = (pointer) => {
+            freed++;
+            exports.free(pointer);
+        };
+        return { instance: { exports: { ...exports, free } } };
     };
     try {
-        return { module: await instantiate(compiled), bytes: () => memory.buffer.byteLength };
+        return { module: await instantiate(compiled), bytes: () => memory.buffer.byteLength, freed: () => freed };
     } finally {
         WebAssembly.instantiate = original;
     }
@@ -73,7 +78,23 @@ test("1,000 networks leave nothing behind", async () => {
     assert.equal(bytes(), before);
 });
 
-test("networks that nobody frees are collected", { skip: globalThis.gc ? false : "needs node --expose-gc" }, async () => {
+const withCollector = { skip: globalThis.gc ? false : "needs node --expose-gc" };
+
+test("what was freed is not freed again when it is collected", withCollector, async () => {
+    const { module, freed } = await fresh();
+    (() => module.network({ sizes: [2, 5, 2] }).free())();
+    const before = freed();
+    assert.ok(before > 0);
+    (() => module.network({ sizes: [2, 5, 2] }))();
+    for (let turn = 0; turn < 20 && freed() < before + 3; turn++) {
+        globalThis.gc();
+        await new Promise((resolve) => setTimeout(resolve, 5));
+    }
+    // Two by the second one's making, and one of its parameters.
+    assert.equal(freed(), before + 3);
+});
+
+test("networks that nobody frees are collected", withCollector, async () => {
     const { module, bytes } = await fresh();
     const some = async (n) => {
         for (let i = 0; i < n; i++) module.network({ sizes: [640, 300, 10] }); // 0.8 MB each

@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
+import { deflateRawSync } from "node:zlib";
 
 import { crc32, writeNpz } from "../module/npz_writing.mjs";
 import { SigmaxError } from "../sigmax.mjs";
@@ -94,6 +95,39 @@ test("an array that unpacks to more than it says", async () => {
     const directory = view.getUint32(packed.length - 6, true);
     view.setUint32(directory + 24, 10, true);
     await assertRefused(() => sigmax.readNpz(packed), /damaged: "X\.npy" cannot be unpacked/);
+});
+
+test("an array that unpacks to a thousand times its bytes is left after what it says", async () => {
+    const zeros = 64e6, content = deflateRawSync(new Uint8Array(zeros));
+    const file = Buffer.from(writeNpz({ a: { descr: "|u1", shape: [content.length], data: content } }));
+    // The values alone, as if they were the packed array.
+    const start = file.indexOf(content), directory = file.readUInt32LE(file.length - 6);
+    const packed = Buffer.concat([file.subarray(0, 30), content, file.subarray(directory)]);
+    packed.writeUInt16LE(0, 26);
+    const entry = 30 + content.length;
+    packed.writeUInt16LE(8, entry + 10);
+    packed.writeUInt32LE(content.length, entry + 20);
+    packed.writeUInt32LE(1000, entry + 24);
+    packed.writeUInt32LE(entry, packed.length - 6);
+    assert.ok(start > 0);
+    const original = globalThis.DecompressionStream;
+    let unpacked = 0;
+    globalThis.DecompressionStream = class {
+        constructor(format) {
+            const { readable, writable } = new original(format);
+            const transform = (piece, controller) => {
+                unpacked += piece.length;
+                controller.enqueue(piece);
+            };
+            Object.assign(this, { writable, readable: readable.pipeThrough(new TransformStream({ transform })) });
+        }
+    };
+    try {
+        await assertRefused(() => sigmax.readNpz(packed), /damaged: "a\.npy" cannot be unpacked/);
+    } finally {
+        globalThis.DecompressionStream = original;
+    }
+    assert.ok(unpacked > 1000 && unpacked < zeros / 4, `${unpacked} bytes`);
 });
 
 const int64 = (...values) => ({ descr: "<i8", shape: [values.length], data: BigInt64Array.from(values, BigInt) });
