@@ -1,4 +1,4 @@
-"""What looks into a trained classifier: importances, dependences, pictures, tags, representations."""
+"""What looks into a trained classifier: importances, dependences, pictures, tags, its repr."""
 
 import numpy as np
 import pytest

@@ -8,12 +8,14 @@ import numpy as np
 import pytest
 
 pytest.importorskip("sklearn")
-pandas = pytest.importorskip("pandas")
+pytest.importorskip("pandas")
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # MLflow warns of annotations of its own
-    mlflow = pytest.importorskip("mlflow")
+    pytest.importorskip("mlflow")
     pytest.importorskip("mlflow.pyfunc")
 
+import mlflow
+import pandas
 from mlflow.models import infer_signature
 from sigmax import SigmaxClassifier
 from sklearn.model_selection import GridSearchCV
@@ -118,7 +120,7 @@ def test_it_finds_out_that_sigmax_is_needed(frame, tmp_path):
 
 
 def test_what_it_logs_by_itself(frame, caplog):
-    """A search and a pipeline; of single estimators it logs scikit-learn's own alone."""
+    """A search and what it chooses; of single estimators scikit-learn's own alone."""
     X, y = frame
     how = {"log_models": False, "log_datasets": False, "silent": True}
     mlflow.sklearn.autolog(**how)
@@ -129,6 +131,8 @@ def test_what_it_logs_by_itself(frame, caplog):
                 {"sigmaxclassifier__learning_rate_init": [5e-3, 5e-2]},
                 cv=3,
             ).fit(X, y)
+        SigmaxClassifier(**SETTINGS).fit(X, y)
+        assert mlflow.last_active_run().info.run_id == run.info.run_id
     finally:
         mlflow.sklearn.autolog(disable=True)
     assert not [record.message for record in caplog.records if "sigmax" in record.message.lower()]

@@ -130,9 +130,11 @@ def test_several_transformers_side_by_side(three):
 
 def test_text_as_sparse_columns():
     rng = np.random.default_rng(0)
-    words = np.array("tide wave reef kelp gull ridge scree larch ibex tarn and the of".split())
+    words = np.array(
+        ["tide", "wave", "reef", "kelp", "gull", "ridge", "scree", "larch", "ibex", "tarn", "and"]
+    )
     y = rng.integers(0, 2, 300)
-    texts = [" ".join(rng.choice(words[[*range(5), 10, 11, 12]] if c else words[5:], 6)) for c in y]
+    texts = [" ".join(rng.choice(words[[*range(5), 10]] if c else words[5:], 6)) for c in y]
     ours, theirs = (
         make_pipeline(TfidfVectorizer(), e).fit(texts, y)
         for e in (softmax_regression(), logistic_regression(classes=2))

@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 
 pytest.importorskip("sklearn")
-shap = pytest.importorskip("shap")
+pytest.importorskip("shap")
 
+import shap
 from sigmax import SigmaxClassifier
 from twins import assert_agree, logistic_regression, softmax_regression
 
