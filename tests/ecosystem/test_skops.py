@@ -36,7 +36,7 @@ def fitted(X, y, **parameters):
         {"hidden_layer_sizes": (), "class_weight": {"0": 2.0, "1": 1.0, "2": 1.0}},
         {"random_state": np.random.RandomState(0)},
     ],
-    ids=str,
+    ids=["adam", "sgd", "lbfgs", "stopping", "prepared", "regression", "state"],
 )
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_a_file_needs_these_names_and_no_others(three, tmp_path, parameters, dtype):
