@@ -21,6 +21,7 @@ def conditions():
     return {
         os.environ.get("SIGMAX_RUN", ""),
         {"amd64": "x86_64", "arm64": "aarch64"}.get(machine, machine),
+        f"python{sys.version_info.major}.{sys.version_info.minor}",
         "root" if getattr(os, "geteuid", lambda: 1)() == 0 else "user",
         *(["no-apt"] if shutil.which("apt-get") is None else []),
         *([] if os.environ.get("SIGMAX_MNIST") else ["no-mnist"]),
@@ -32,7 +33,7 @@ def is_expected(reason, here=None):
     here = conditions() if here is None else here
     for line in LIST.read_text(encoding="utf-8").splitlines():
         if line.strip() and not line.startswith("#"):
-            where, pattern = re.fullmatch(r"([\w -]+): +(\S.*)", line).groups()
+            where, pattern = re.fullmatch(r"([\w. -]+): +(\S.*)", line).groups()
             if here.issuperset(where.split()) and re.fullmatch(pattern, reason):
                 return True
     return False

@@ -82,6 +82,8 @@ def test_the_examples_of_a_page(page, tmp_path, monkeypatch):
     assert blocks or page.name not in ACCURACY
     if any("SigmaxClassifier" in block for block in blocks):
         pytest.importorskip("sklearn")
+    if any("import skops" in block for block in blocks):
+        pytest.importorskip("skops")
     if any(".plot(" in block for block in blocks):
         pytest.importorskip("matplotlib").use("Agg")
     for block in blocks:

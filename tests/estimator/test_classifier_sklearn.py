@@ -1,4 +1,7 @@
-"""SigmaxClassifier within scikit-learn: its own checks, and what else takes an estimator."""
+"""SigmaxClassifier within scikit-learn: its own checks, and tables.
+
+What takes an estimator, such as searches and ensembles, is tried in tests/ecosystem.
+"""
 
 import warnings
 
@@ -7,16 +10,11 @@ import pytest
 
 pytest.importorskip("sklearn")
 
-import joblib
 import scipy.sparse
 from sigmax import SigmaxClassifier
-from sklearn.base import clone
-from sklearn.calibration import CalibratedClassifierCV
 from sklearn.datasets import load_digits, load_iris
 from sklearn.exceptions import SkipTestWarning
-from sklearn.model_selection import GridSearchCV, cross_val_predict, cross_val_score
 from sklearn.neural_network import MLPClassifier
-from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from sklearn.utils import estimator_checks
 
@@ -118,70 +116,7 @@ def test_sparse_rows(make, dtype, rng):
     np.testing.assert_array_equal(a.network_.parameters, b.network_.parameters)
 
 
-# ---- what takes an estimator ---------------------------------------------------------------------
-
-
-def test_pipeline(iris):
-    X, y = iris
-    model = make_pipeline(StandardScaler(), SigmaxClassifier(**SETTINGS, tol=1e-3))
-    assert model.fit(X, y).score(X, y) > 0.95
-    with_weights = clone(model).fit(X, y, sigmaxclassifier__sample_weight=np.ones(len(X)))
-    np.testing.assert_allclose(with_weights.predict_proba(X), model.predict_proba(X), rtol=1e-6)
-
-
-@unconverged
-def test_grid_search_in_two_processes(iris):
-    X, y = iris
-    search = GridSearchCV(
-        make_pipeline(StandardScaler(), SigmaxClassifier(**SETTINGS, max_iter=100)),
-        {
-            "sigmaxclassifier__hidden_layer_sizes": [(), (5,), (5, 5)],
-            "sigmaxclassifier__solver": ["adam", "sgd"],
-        },
-        cv=3,
-        n_jobs=2,
-        error_score="raise",
-    ).fit(X, y)
-    assert search.best_score_ > 0.93
-    assert len(search.cv_results_["params"]) == 6
-
-
-@unconverged
-def test_calibrated_classifier(iris):
-    X, y = iris
-    classifier = SigmaxClassifier(**SETTINGS, standardize=True)
-    model = CalibratedClassifierCV(classifier, cv=3).fit(X, y)
-    assert model.score(X, y) > 0.93
-    np.testing.assert_allclose(model.predict_proba(X).sum(axis=1), 1.0)
-
-
-@unconverged
-def test_cross_validation(iris):
-    X, y = iris
-    classifier = SigmaxClassifier(**SETTINGS, standardize=True)
-    probabilities = cross_val_predict(classifier, X, y, cv=3, method="predict_proba")
-    assert (probabilities.argmax(axis=1) == y).mean() > 0.93
-    assert cross_val_score(classifier, X, y, cv=3).mean() > 0.93
-
-
-@unconverged
-def test_joblib(iris, tmp_path):
-    X, y = iris
-    classifier = SigmaxClassifier(**SETTINGS, **QUICK).fit(X, y)
-    joblib.dump(classifier, tmp_path / "classifier.joblib")
-    again = joblib.load(tmp_path / "classifier.joblib")
-    np.testing.assert_array_equal(again.predict_proba(X), classifier.predict_proba(X))
-    in_threads = joblib.Parallel(n_jobs=2, prefer="threads")(
-        joblib.delayed(clone(classifier).fit)(X, y) for _ in range(4)
-    )
-    for other in in_threads:
-        np.testing.assert_array_equal(other.predict_proba(X), classifier.predict_proba(X))
-
-
-def test_clone_keeps_every_parameter():
-    classifier = SigmaxClassifier((3, 4), class_weight={0: 2.0}, dropout=0.1, schedule="cosine")
-    assert clone(classifier).get_params() == classifier.get_params()
-    assert "dropout=0.1" in repr(classifier)
+# ---- accuracy ------------------------------------------------------------------------------------
 
 
 @unconverged
