@@ -186,7 +186,7 @@ MASKED = np.ma.masked_array(np.where(np.isnan(VALUES), 1e9, VALUES), np.isnan(VA
 @pytest.mark.parametrize("dtype", [float, np.float32, int, object])
 def test_a_masked_entry_is_a_missing_one(dtype):
     masked = MASKED.astype(dtype)
-    values = np.ma.getdata(masked).astype(float)
+    values = np.ma.getdata(masked).astype(np.float32 if dtype is np.float32 else float)
     values[1, 1] = np.nan
     made, plain = network(), network()
     made.fit(masked, Y, epochs=2, nan="mean", X_val=masked, y_val=Y)
