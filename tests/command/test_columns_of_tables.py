@@ -137,7 +137,7 @@ def test_a_number_that_several_classes_are_is_none_of_them():
     assert class_of("rose", ["rose", "1"]) == 0
     assert class_of("nan", ["nan ", "inf"]) is class_of("2", ["0", "1"]) is None
     assert class_of(str(2**63 + 1), [str(2**63), str(2**63 + 1)]) == 1
-    with pytest.raises(ValueError, match="row 2: the label '2' is none of the classes: 0.0, 1.0"):
+    with pytest.raises(ValueError, match=r"row 2: the label '2' is none of the classes: 0.0, 1.0"):
         number_labels(np.array([0, 2]), ("0.0", "1.0"))
 
 

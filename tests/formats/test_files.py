@@ -331,7 +331,7 @@ def test_a_field_of_a_later_release_is_ignored_where_the_file_allows_it(network,
 def test_a_field_of_a_later_release_that_is_required_is_refused_by_name(network, path):
     required = archive.as_json(["sizes", "dtype", "parameters", "column_kinds"])
     version_2(network, path, column_kinds=np.zeros(3), required_fields=required)
-    with pytest.raises(sigmax.FileFormatError, match="it needs 'column_kinds'.*--upgrade sigmax"):
+    with pytest.raises(sigmax.FileFormatError, match=r"it needs 'column_kinds'.*--upgrade sigmax"):
         sigmax.Network.load(path)
     version_2(network, path, required_fields=required)
     with pytest.raises(sigmax.FileFormatError, match="has 'column_kinds', which is missing"):

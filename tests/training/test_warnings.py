@@ -206,14 +206,14 @@ def test_an_enormous_x_is_warned_of_in_finite_numbers(rng, dtype, factor, remedy
     assert ("standardize=True" in text) == remedy
     if remedy:
         network = sigmax.Network([4, 8, 2], dtype=dtype, seed=0)
-        network.fit(X * factor, y, epochs=20, optimizer="adam", standardize=True)
+        network.fit(X * factor, y, epochs=20, learning_rate=2.0, standardize=True)
         assert network.accuracy(X * factor, y) > 0.9
     else:
         message = "expected numbers whose sum and spread.*divide the column by a large number"
         with pytest.raises(ValueError, match=message):
-            sigmax.Network([4, 2]).fit(X * 1e308, y, standardize=True)
+            sigmax.Network([4, 2]).fit(X.clip(-3, 3) * 5e307, y, standardize=True)
         network = sigmax.Network([4, 8, 2], dtype=dtype, seed=0)
-        network.fit(X * factor / 1e300, y, epochs=20, optimizer="adam", standardize=True)
+        network.fit(X * factor / 1e300, y, epochs=20, learning_rate=2.0, standardize=True)
         assert network.accuracy(X * factor / 1e300, y) > 0.9
 
 
@@ -224,7 +224,7 @@ def test_a_tiny_x_stalls_and_standardize_helps(rng, factor):
     with pytest.warns(sigmax.TrainingWarning, match="stalled.*standardize=True"):
         sigmax.Network([4, 8, 2], seed=0).fit(X * factor, y, epochs=12)
     network = sigmax.Network([4, 8, 2], seed=0)
-    network.fit(X * factor, y, epochs=20, optimizer="adam", standardize=True)
+    network.fit(X * factor, y, epochs=20, learning_rate=2.0, standardize=True)
     assert network.accuracy(X * factor, y) > 0.9
 
 
