@@ -4,7 +4,7 @@ A model file is a zip archive of .npy arrays, as numpy.savez writes them, with t
 
 | name              | dtype, shape                   | what                                        |
 |-------------------|--------------------------------|---------------------------------------------|
-| format_version    | int64, ()                      | 1                                           |
+| format_version    | int64, ()                      | 1 or 2                                      |
 | sizes             | int64, (L + 1,)                | n_0 ... n_L                                 |
 | dtype             | str, ()                        | "float32" or "float64"                      |
 | parameters        | as dtype says, (n_parameters,) | W_1 ... W_L, then b_1 ... b_L               |
@@ -16,9 +16,20 @@ A model file is a zip archive of .npy arrays, as numpy.savez writes them, with t
 | preparation_fill  | float64, (n_0,)                | ... and before that, NaN becomes fill       |
 | class_names       | str, (n_L,)                    | the names of the classes                    |
 | class_kind        | str, ()                        | what they name: "str", "int", "float", ...  |
+| column_names      | uint8, (bytes)                 | version 2: JSON in UTF-8, an array of n_0   |
+|                   |                                | strings: the names of the columns of X      |
+| required_fields   | uint8, (bytes)                 | version 2: JSON in UTF-8, an array of names |
+|                   |                                | of arrays in this table                     |
 
-The last six are present when needed. A program that uses a model's parameters must also apply
+The last eight are present when needed. A program that uses a model's parameters must also apply
 temperature and preparation, if the file has them.
+
+Version 2 begins with column_names. A file without them is written as version 1, which every release
+reads. In version 2, required_fields lists the arrays without which the probabilities would be
+wrong. A program must refuse a file that lists one it does not know, and may ignore any other array
+that it does not know: so later releases can add arrays of both kinds without a new version. A file
+with a later version raises an error that says so. `load` leaves out what it ignores, and so does
+the next `save`.
 """
 
 from __future__ import annotations

@@ -3,7 +3,8 @@
  *
  * A model is a zip archive whose members are stored as they are (no compression), each a .npy array; the central
  * directory at the end says where. sigmax.files lists the arrays. This program takes models without preparation and
- * temperature, and says so for others. It needs a little-endian machine, as the files are.
+ * temperature, and says so for others; of a file of version 2, it ignores what the file allows to ignore. It needs a
+ * little-endian machine, as the files are.
  */
 #include <stdint.h>
 #include <stdio.h>
@@ -52,6 +53,26 @@ static bytes find(bytes file, const char *name)
     return (bytes){NULL, 0};
 }
 
+/* Ends the program where a file of version 2 needs an array that this one does not know: the names stand in quotes. */
+static void check_required_fields(bytes names)
+{
+    static const char *const known[] = {"sizes", "dtype", "parameters"};
+    for (size_t i = 0; i < names.size; i++) {
+        if (names.data[i] != '"') continue;
+        const unsigned char *name = names.data + ++i;
+        size_t length = 0;
+        while (i < names.size && names.data[i] != '"') i++, length++;
+        int is_known = 0;
+        for (size_t k = 0; k < sizeof known / sizeof known[0]; k++)
+            is_known |= length == strlen(known[k]) && memcmp(name, known[k], length) == 0;
+        if (!is_known) {
+            fprintf(stderr, "predict_model: the model needs %.*s, which this program does not know\n", (int)length,
+                    (const char *)name);
+            exit(1);
+        }
+    }
+}
+
 static bytes read_all(FILE *stream)
 {
     size_t capacity = 1 << 16, size = 0;
@@ -72,9 +93,12 @@ int main(int argc, char **argv)
     const bytes file = read_all(stream);
     fclose(stream);
     if (file.size < 22 || memcmp(file.data, "PK\3\4", 4) != 0) fail("no model file");
+    const bytes version = find(file, "format_version.npy");
+    if (!version.data || number(version, 0, 8) > 2) fail("no model file, or one of a later version");
     if (find(file, "preparation_scale.npy").data || find(file, "preparation_fill.npy").data)
         fail("the model prepares its input, which this program does not");
     if (find(file, "temperature.npy").data) fail("the model has a temperature, which this program ignores");
+    check_required_fields(find(file, "required_fields.npy"));
 
     const bytes stored_sizes = find(file, "sizes.npy"), stored = find(file, "parameters.npy");
     const bytes dtype = find(file, "dtype.npy"); /* "float32" or "float64", four bytes for each character */

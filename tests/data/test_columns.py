@@ -125,7 +125,7 @@ def test_a_stream_that_changes_its_columns(data):
     X, y = data
     blocks = [(Frame(X), y), (Frame(X, ("length", "breadth", "height")), y)]
     network = sigmax.Network(SIZES, seed=3)
-    with pytest.raises(ValueError, match="X of block 1 has column 'breadth' where .* 'width'"):
+    with pytest.raises(ValueError, match=r"X of block 1 has column 'breadth' where .* 'width'"):
         network.fit(lambda: blocks, epochs=1)
 
 
@@ -211,7 +211,7 @@ def test_two_columns_of_one_name(data):
     network = sigmax.Network(SIZES, seed=3)
     network.fit(Frame(X, names), y, epochs=1)
     np.testing.assert_array_equal(network.predict(Frame(X, names)), network.predict(X))
-    with pytest.raises(ValueError, match="column 'a' more than once.*a name for each column"):
+    with pytest.raises(ValueError, match=r"column 'a' more than once.*a name for each column"):
         network.predict(Frame(X, ("b", "a", "a")))
 
 
@@ -278,9 +278,7 @@ def test_a_checkpoint_keeps_names(data, tmp_path, optimizer):
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        sigmax.Network(SIZES, seed=3).fit(
-            Frame(X), y, checkpoint=path, callbacks=[stop], **options
-        )
+        sigmax.Network(SIZES, seed=3).fit(Frame(X), y, checkpoint=path, callbacks=[stop], **options)
     assert checkpoint_file.load(path).model.column_names == NAMES
     renamed = Frame(X, ("length", "width", "depth"))
     with pytest.raises(ValueError, match="'depth' where the network has column 'height'"):

@@ -1,4 +1,4 @@
-"""What frames, arrays of objects and masked arrays hold: numbers, or an error that names the entry."""
+"""Frames, arrays of objects and masked arrays: numbers, or an error that names the entry."""
 
 import datetime
 import re
@@ -71,7 +71,7 @@ def test_the_classifier_takes_them_alike(kind):
     assert ours.feature_names_in_.tolist() == list("abc")
     plain = classifier(nan="mean").fit(VALUES, Y)
     np.testing.assert_array_equal(ours.predict_proba(frame), plain.predict_proba(VALUES))
-    with pytest.raises(ValueError, match="X, row 1, column 'b': nan.*nan='mean'"):
+    with pytest.raises(ValueError, match=r"X, row 1, column 'b': nan.*nan='mean'"):
         classifier().fit(frame, Y)
 
 
@@ -127,8 +127,10 @@ def test_a_column_of_text_is_named(kind):
 @quiet
 def test_what_the_error_says_makes_numbers_of_text():
     pandas = pytest.importorskip("pandas")
-    frame = pandas.DataFrame({"size": [1.0, 2.0, 3.0, 4.0], "colour": ["red", "blue", "red", "tan"]})
-    with pytest.raises(TypeError, match="column 'colour'.*get_dummies"):
+    frame = pandas.DataFrame(
+        {"size": [1.0, 2.0, 3.0, 4.0], "colour": ["red", "blue", "red", "tan"]}
+    )
+    with pytest.raises(TypeError, match=r"column 'colour'.*get_dummies"):
         sigmax.Network([2, 2], seed=0).fit(frame, Y)
     numbers = pandas.get_dummies(frame)
     made = sigmax.Network([4, 2], seed=0)
@@ -142,12 +144,12 @@ def test_what_the_error_says_makes_numbers_of_text():
 @pytest.mark.parametrize("dtype", [object, "U3", "S3"])
 def test_numbers_written_as_text(dtype):
     X = np.array([["1.5", "2", "3"]] * 4, dtype)
-    with pytest.raises(TypeError, match="written as text: numpy.asarray.X, float. reads them"):
+    with pytest.raises(TypeError, match=r"written as text: numpy.asarray.X, float. reads them"):
         network().fit(X, Y)
     network().fit(np.asarray(X, float), Y, epochs=1)
     mixed = X.copy()
     mixed[2, 1] = "x"
-    place = "row 2, column 1: " if dtype != object else "row 0, column 0: "
+    place = "row 2, column 1: " if dtype is not object else "row 0, column 0: "
     with pytest.raises(TypeError, match=f"X, {place}"):
         network().predict(mixed)
 
@@ -186,7 +188,7 @@ MASKED = np.ma.masked_array(np.where(np.isnan(VALUES), 1e9, VALUES), np.isnan(VA
 @pytest.mark.parametrize("dtype", [float, np.float32, int, object])
 def test_a_masked_entry_is_a_missing_one(dtype):
     masked = MASKED.astype(dtype)
-    values = np.ma.getdata(masked).astype(float)
+    values = np.ma.getdata(masked).astype(np.float32 if dtype is np.float32 else float)
     values[1, 1] = np.nan
     made, plain = network(), network()
     made.fit(masked, Y, epochs=2, nan="mean", X_val=masked, y_val=Y)
@@ -215,7 +217,7 @@ def test_a_masked_entry_is_refused_elsewhere():
         lambda: trained.predict(MASKED),
         lambda: trained.score(MASKED, Y),
     ):
-        with pytest.raises(ValueError, match="X, row 1, column 1: masked; .*nan='mean'"):
+        with pytest.raises(ValueError, match=r"X, row 1, column 1: masked; .*nan='mean'"):
             call()
 
 

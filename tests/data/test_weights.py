@@ -297,3 +297,59 @@ def test_weights_that_do_not_fit_the_rest(data, options, words):
         options = {**options, "sample_weight": (y == 1).astype(float)}
     made = network()
     refused(made, {"fit": lambda: made.fit(X, y, epochs=1, **options)}, ValueError, *words)
+
+
+# ---- extreme weights -----------------------------------------------------------------------------
+
+EXTREME = [5e-324, 1e-300, 1e-30, 1e30, 1e300, 1.5e308]
+
+
+@pytest.mark.parametrize("size", EXTREME)
+def test_only_ratios_of_extreme_weights_matter(data, size):
+    X, y, _ = data
+    made, plain = network(), network()
+    weights = np.full(ROWS, size)
+    options = {"epochs": 2, "standardize": True}
+    history = made.fit(
+        X, y, sample_weight=weights, X_val=X, y_val=y, sample_weight_val=weights, **options
+    )
+    assert history.val_cost == plain.fit(X, y, X_val=X, y_val=y, **options).val_cost
+    np.testing.assert_array_equal(made.parameters, plain.parameters)
+
+
+@pytest.mark.parametrize("size", [1e-300, 1e300])
+def test_products_of_extreme_weights(data, size):
+    X, y, _ = data
+    n_classes = network().sizes[-1]
+    made, plain = network(), network()
+    both = {"sample_weight": np.full(ROWS, size), "class_weight": [size] * n_classes}
+    made.fit(X, y, epochs=2, **both)
+    plain.fit(X, y, epochs=2)
+    np.testing.assert_allclose(made.parameters, plain.parameters, rtol=1e-6)
+    with pytest.raises(ValueError, match="class_weight"):
+        network().partial_fit(X, y, **both)
+
+
+@pytest.mark.parametrize("size", [5e-324, 1e-300, 1e-20, 1e20, 1e300, 1.5e308])
+def test_partial_fit_names_extreme_weights_and_a_remedy(data, size):
+    X, y, _ = data
+    made = network()
+    weights = np.full(ROWS, size)
+    before = made.parameters.copy()
+    message = r"sample_weight: the largest weight is .*: sample_weight / numpy\.max"
+    with pytest.raises(ValueError, match=message):
+        made.partial_fit(X, y, sample_weight=weights)
+    np.testing.assert_array_equal(made.parameters, before)
+    made.partial_fit(X, y, sample_weight=weights / np.max(weights))
+    assert (made.parameters != before).any()
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_a_row_of_hardly_any_weight_does_not_stretch_a_column(rng, dtype):
+    X = rng.normal(size=(50, 3))
+    y = np.arange(50) % 2
+    weights = np.where(np.arange(50) < 2, 1e300, 1.0)
+    X[:2] = [1.0, 2.0, 3.0]  # so that the columns are constant but for weights of 1e-300
+    made = sigmax.Network([3, 2], dtype=dtype, seed=0)
+    made.fit(X, y, sample_weight=weights, epochs=1, standardize=True)
+    assert np.isfinite(made.predict_proba(X)).all()

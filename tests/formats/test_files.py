@@ -1,11 +1,13 @@
 """Model files: the same bits back, and an earlier file replaced as a whole or not at all."""
 
 import base64
+import json
 import os
 import stat
 import subprocess
 import sys
 import zlib
+from pathlib import Path
 
 import numpy as np
 import processes
@@ -269,6 +271,81 @@ def test_a_file_of_the_first_format_still_loads(path):
     assert stored.class_names == ("no", "yes \u2713")
 
 
+def test_a_stored_file_of_version_1_still_loads():
+    # 3-2-2 with all that version 1 could hold, written before there was a version 2
+    stored = files.load(Path(__file__).with_name("version_1.npz"))
+    network = stored.network
+    assert (network.sizes, network.dtype, network.seed) == ((3, 2, 2), np.float32, 7)
+    assert (network.epochs_trained, network.temperature) == (3, 1.25)
+    assert (stored.class_names, stored.class_kind) == (("False", "True"), "bool")
+    assert network.column_names is None
+    X = [[0.12573022, np.nan, 0.64042265], [0.10490012, -0.53566937, 0.36159505]]
+    expected = [[0.5262136, 0.4737864], [0.51261836, 0.48738164]]
+    np.testing.assert_allclose(network.predict_proba(X), expected, rtol=1e-5)
+
+
+# ---- version 2 -----------------------------------------------------------------------------------
+
+COLUMNS = ("länge", "b" * 2000, "\0 \ud800", "")
+
+
+def members(path):
+    with np.load(path, allow_pickle=False) as arrays:
+        return {name: arrays[name] for name in arrays.files}
+
+
+def version_2(network, path, **changed):
+    """Write a file of version 2, with some arrays changed, and return its arrays."""
+    network._model.column_names = COLUMNS
+    network.save(path)
+    arrays = {**members(path), **changed}
+    with path.open("wb") as file:
+        np.savez(file, **arrays)
+    return arrays
+
+
+@pytest.mark.parametrize("kind", PREPARATIONS)
+def test_names_of_columns_make_a_file_of_version_2(network, path, kind):
+    values = PREPARATIONS[kind]
+    network._model.preparation = Preparation(**values) if values else None
+    arrays = version_2(network, path)
+    assert arrays["format_version"] == 2
+    required = json.loads(arrays["required_fields"].tobytes())
+    expected = ["sizes", "dtype", "parameters", *(f"preparation_{name}" for name in values)]
+    assert required == expected
+    assert json.loads(arrays["column_names"].tobytes()) == list(COLUMNS)
+    assert path.stat().st_size < 10_000  # a long name does not widen the others
+    loaded = sigmax.Network.load(path)
+    assert loaded.column_names == COLUMNS
+    assert what_it_holds(loaded) == what_it_holds(network)
+
+
+def test_a_field_of_a_later_release_is_ignored_where_the_file_allows_it(network, path):
+    version_2(network, path, column_kinds=np.zeros(3), later=np.zeros((2, 2), "<U3"))
+    loaded = sigmax.Network.load(path)
+    assert what_it_holds(loaded) == what_it_holds(network)
+    loaded.save(path)
+    assert not {"column_kinds", "later"} & set(members(path))
+
+
+def test_a_field_of_a_later_release_that_is_required_is_refused_by_name(network, path):
+    required = archive.as_json(["sizes", "dtype", "parameters", "column_kinds"])
+    version_2(network, path, column_kinds=np.zeros(3), required_fields=required)
+    with pytest.raises(sigmax.FileFormatError, match=r"it needs 'column_kinds'.*--upgrade sigmax"):
+        sigmax.Network.load(path)
+    version_2(network, path, required_fields=required)
+    with pytest.raises(sigmax.FileFormatError, match="has 'column_kinds', which is missing"):
+        sigmax.Network.load(path)
+
+
+@pytest.mark.parametrize("version", [3, 2**40])
+def test_a_file_of_a_later_version_says_what_to_do(network, path, version):
+    version_2(network, path, format_version=np.int64(version), later=np.zeros(3))
+    message = f"format_version is {version}, of a later release.*1 to 2.*pip install --upgrade"
+    with pytest.raises(sigmax.FileFormatError, match=message):
+        sigmax.Network.load(path)
+
+
 # ---- in C ----------------------------------------------------------------------------------------
 
 
@@ -301,6 +378,14 @@ def test_a_c_program_uses_a_model_file(predict_model, network, path, rng):
     assert done.returncode == 0, done.stderr
     found = np.frombuffer(done.stdout, network.dtype).reshape(50, 2)
     np.testing.assert_allclose(found, network.predict_proba(X), rtol=1e-5)
+
+    version_2(network, path, later=np.zeros(3))
+    assert run_in_c(predict_model, path, X).stdout == done.stdout
+    required = archive.as_json(["sizes", "dtype", "parameters", "later"])
+    version_2(network, path, later=np.zeros(3), required_fields=required)
+    assert b"the model needs later, which" in run_in_c(predict_model, path, X).stderr
+    version_2(network, path, format_version=np.int64(3))
+    assert b"later version" in run_in_c(predict_model, path, X).stderr
 
     network._model.temperature = 2.0
     network.save(path)

@@ -2,6 +2,7 @@
 
 import builtins
 import io
+import json
 import os
 import pickle
 import struct
@@ -95,6 +96,20 @@ def test_every_byte_flipped(path, tmp_path, mask):
         content[position] ^= mask
         refused += check_damage(content, tmp_path / "damaged", expected)
     assert refused > len(whole) / 2
+
+
+@pytest.mark.thorough
+@pytest.mark.parametrize("mask", [0xFF, 0x01])
+def test_every_byte_flipped_in_version_2(path, tmp_path, mask):
+    network = sigmax.Network((2, 2), seed=1)
+    network._model.column_names = ("length", "width")
+    whole = saved_bytes(network, path)
+    damaged = tmp_path / "damaged"
+    for position in range(len(whole)):
+        content = bytearray(whole)
+        content[position] ^= mask
+        if not check_damage(content, damaged, what_it_holds(network)):
+            assert sigmax.Network.load(damaged).column_names == ("length", "width")
 
 
 @pytest.mark.slow
@@ -263,6 +278,11 @@ def test_lies_in_the_arrays(network, path, name, value):
     assert name in message or (name == "sizes" and "parameters" in message)
 
 
+def json_of(value):
+    return np.frombuffer(json.dumps(value).encode(), np.uint8)
+
+
+NAMES = json_of(["a", "b", "c"])
 ONES = np.ones(4)
 NOT_FINITE = np.array([1.0, np.nan, 1.0, 1.0])
 ADDED_LIES = [
@@ -286,6 +306,37 @@ ADDED_LIES = [
     ({"preparation_fill": np.ones(4, np.float32)}, "preparation_fill"),
     ({"preparation_fill": np.array(["1", "2", "3", "4"])}, "preparation_fill"),
     ({"preparation": ONES}, "preparation"),
+    ({"column_names": NAMES}, "column_names has 3 entries; expected 4"),
+    ({"column_names": json_of({"a": 1})}, "column_names is JSON, but no array"),
+    ({"column_names": json_of(["a", "b", "c", 4])}, "column_names[3] is 4; expected a string"),
+    ({"column_names": json_of(["a", "b", "c", ["d"]])}, "column_names[3]"),
+    ({"column_names": json_of(["a", "b", "c", None])}, "column_names[3]"),
+    ({"column_names": np.frombuffer(b"[" * 100_000, np.uint8)}, "column_names is not valid JSON"),
+    ({"column_names": np.frombuffer(b'["a", "b', np.uint8)}, "column_names is not valid JSON"),
+    ({"column_names": np.frombuffer(b'["\xff"]', np.uint8)}, "column_names is not valid JSON"),
+    ({"column_names": np.zeros(0, np.uint8)}, "column_names is not valid JSON"),
+    ({"column_names": np.array(list("abcd"))}, "column_names is <U1 (4,); expected uint8"),
+    ({"column_names": NAMES.reshape(1, -1)}, "column_names is uint8"),
+    ({"format_version": np.int64(2)}, "format_version is 2, but 'required_fields' is missing"),
+    ({"format_version": np.int64(0)}, "format_version is 0; expected 1 to 2"),
+    ({"format_version": np.int64(-1)}, "format_version is -1"),
+    ({"format_version": np.int64(2**62)}, "of a later release"),
+    ({"format_version": np.float64(1)}, "format_version is float64"),
+    ({"format_version": np.ones(1, np.int64)}, "format_version is int64 (1,)"),
+    *(
+        ({"format_version": np.int64(2), "required_fields": fields}, words)
+        for fields, words in [
+            (json_of(["sizes", "surprise"]), "has 'surprise', which is missing"),
+            (json_of({}), "required_fields is JSON, but no array"),
+            (json_of([1]), "required_fields has 1; expected names of arrays"),
+            (json_of([["sizes"]]), "required_fields has ['sizes']"),
+            (json_of(["../sizes"]), "required_fields has '../sizes'"),
+            (json_of(["a" * 10_000]), "which is missing"),
+            (np.frombuffer(b"[" * 100_000, np.uint8), "required_fields is not valid JSON"),
+            (np.array(["sizes"]), "required_fields is <U5"),
+        ]
+    ),
+    ({"format_version": np.int64(2), "required_fields": json_of([]), "Odd": ONES}, "'Odd.npy'"),
 ]
 
 

@@ -82,6 +82,9 @@ def sound_files(folder):
         network.calibrate(X, (network.predict(X) + (np.arange(ROWS) % 5 == 0)) % 2)
         files.save(path, network, class_names=["left", "right"])
         keep("model with everything")
+        network._model.column_names = ("a", "b", "c", "d")
+        files.save(path, network, class_names=["left", "right"])
+        keep("model with names of columns")
         for name, options in {
             "checkpoint sgd": {},
             "checkpoint adam": {
@@ -249,14 +252,17 @@ def _odd_content(rng, member):
 def _odd_json(rng, text):
     try:
         value = json.loads(text)
-        key = rng.choice(list(value))
+        key = rng.choice(list(range(len(value)) if isinstance(value, list) else value))
     except (ValueError, TypeError, LookupError, RecursionError):  # an earlier change was here
         return _damaged(rng, text)
     how = rng.randrange(8)
     if how == 0:
         del value[key]
     elif how == 1:
-        value["surprise"] = rng.choice(ODD_VALUES)
+        if isinstance(value, list):
+            value.append(rng.choice(ODD_VALUES))
+        else:
+            value["surprise"] = rng.choice(ODD_VALUES)
     elif how == 2:
         return _damaged(rng, text)
     elif how == 3:

@@ -181,3 +181,57 @@ def test_warnings_can_be_made_errors_and_leave_a_usable_network(digits):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", sigmax.TrainingWarning)
         assert network.fit(X, y, epochs=3).epochs == 3
+
+
+# ---- extreme numbers -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("dtype", "factor", "remedy"),
+    [
+        ("float64", 1e300, True),
+        ("float64", 1e160, True),
+        ("float32", 1e30, True),
+        ("float64", 1e307, False),
+    ],
+)
+def test_an_enormous_x_is_warned_of_in_finite_numbers(rng, dtype, factor, remedy):
+    X = rng.normal(size=(100, 4))
+    y = (X[:, 0] > 0).astype(int)
+    network = sigmax.Network([4, 8, 2], dtype=dtype, seed=0)
+    with pytest.warns(sigmax.TrainingWarning, match="root mean square of [0-9.]+e") as caught:
+        network.fit(X * factor, y, epochs=2)
+    text = str(caught[0].message)
+    assert "inf" not in text and "scale its columns to about -1 ... 1" in text
+    assert ("standardize=True" in text) == remedy
+    if remedy:
+        network = sigmax.Network([4, 8, 2], dtype=dtype, seed=0)
+        network.fit(X * factor, y, epochs=20, learning_rate=2.0, standardize=True)
+        assert network.accuracy(X * factor, y) > 0.9
+    else:
+        message = "expected numbers whose sum and spread.*divide the column by a large number"
+        with pytest.raises(ValueError, match=message):
+            sigmax.Network([4, 2]).fit(X.clip(-3, 3) * 5e307, y, standardize=True)
+        network = sigmax.Network([4, 8, 2], dtype=dtype, seed=0)
+        network.fit(X * factor / 1e300, y, epochs=20, learning_rate=2.0, standardize=True)
+        assert network.accuracy(X * factor / 1e300, y) > 0.9
+
+
+@pytest.mark.parametrize("factor", [1e-30, 1e-154, 1e-300])
+def test_a_tiny_x_stalls_and_standardize_helps(rng, factor):
+    X = rng.normal(size=(100, 4))
+    y = (X[:, 0] > 0).astype(int)
+    with pytest.warns(sigmax.TrainingWarning, match="stalled.*standardize=True"):
+        sigmax.Network([4, 8, 2], seed=0).fit(X * factor, y, epochs=12)
+    network = sigmax.Network([4, 8, 2], seed=0)
+    network.fit(X * factor, y, epochs=20, learning_rate=2.0, standardize=True)
+    assert network.accuracy(X * factor, y) > 0.9
+
+
+def test_an_x_too_large_for_float32_says_which_network_takes_it(rng):
+    X = rng.normal(size=(100, 4)) * 1e60
+    y = (X[:, 0] > 0).astype(int)
+    with pytest.raises(ValueError, match=r"X, row 0, column 0: .*float32; .*dtype='float64'"):
+        sigmax.Network([4, 2]).fit(X, y)
+    with pytest.warns(sigmax.TrainingWarning):
+        sigmax.Network([4, 2], dtype="float64", seed=0).fit(X, y, epochs=1)

@@ -52,8 +52,10 @@ def as_numbers(value: object, name: str, hint: str = "", *, missing_allowed: boo
         raise masked(name, mask)
     columns = column_names(value)
     try:
-        if mask is not None and value.dtype == object:  # type: ignore[attr-defined]
-            value = value.filled(None)  # type: ignore[attr-defined]
+        if mask is not None:
+            value = np.array(value, subok=False)  # a copy, without the mask
+            if value.dtype == object:
+                value[mask] = None  # whatever is behind it
         array = values_of(value) if hasattr(value, "dtypes") else np.asarray(value)
     except ValueError as error:
         raise ValueError(f"{name} is no array of numbers: {error}") from error

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from decimal import Decimal
 from numbers import Real
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -129,11 +128,9 @@ def no_numbers(array: Array, name: str, columns: Sequence[str] | None, hint: str
 
 
 def _is_number(kind: type) -> bool:
-    return (
-        issubclass(kind, Real | np.bool_ | Decimal)
-        or kind is type(None)
-        or kind.__name__ == "NAType"
-    )
+    # by name, so that decimal is not imported, nor pandas
+    named = kind.__name__ in ("Decimal", "NAType")
+    return named or kind is type(None) or issubclass(kind, Real | np.bool_)
 
 
 def _is_too_large(entry: Any) -> bool:
