@@ -279,7 +279,8 @@ class Network:
 
         It minimises C + (l2/2) sum w^2 + l1 sum |w|, with sums over weights, not biases. A second
         call continues with the present parameters and shuffles, and a new optimiser.
-        After any exception, Ctrl-C included, the network keeps its progress and stays usable.
+        After any exception, Ctrl-C included, the network keeps its progress and stays usable; with
+        early stopping it then has the best parameters so far, and a checkpoint the last ones.
         One seed gives the same parameters to the bit, whatever the number of threads, with one
         build on one instruction set. Other threads may use the network meanwhile: each answer
         belongs to the parameters between two updates. Writing to `parameters`, `weights` and
@@ -298,11 +299,15 @@ class Network:
             How much each row counts, finite and >= 0; only ratios matter. A batch of m rows uses
             sum s dC_x/dw / (m mean(s)), the mean being over all rows of the training.
         resume : path, optional
-            A checkpoint to resume, up to its number of epochs and with its options. Pass the data
+            A checkpoint to resume, with its options. Pass the data
             and the options that are functions again; others may be omitted. Other data raise an
             error (of an X beyond 1 GiB, 64 rows are compared; of a stream, none). The network gets
             the state in the checkpoint, which is written further unless `checkpoint` names another
-            file.
+            file. `epochs` may be another number than at the beginning, though not below those that
+            are done: the result is that of a training that had this number from its beginning.
+            With schedule="cosine" it may not, since every rate depends on it. With a larger number
+            a finished training goes on, also one that a callback ended; one that early stopping or
+            L-BFGS itself ended is returned as it is.
         epochs : int
             Passes over the data, >= 0.
         batch_size : int
@@ -380,7 +385,7 @@ class Network:
             When an option or an array is not as described, or a parameter is not finite.
         DivergedError
             When a batch makes the cost or a parameter infinite or NaN. The parameters from before
-            that batch are kept.
+            that batch are kept; with early stopping, the best ones are restored.
         RuntimeError
             When another thread is training this network.
         ImportError

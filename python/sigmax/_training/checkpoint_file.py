@@ -10,6 +10,7 @@ in a model file, and of these:
 | progress           | uint8, (n,)       | JSON in UTF-8: the numbers of `TrainingState`          |
 | moments            | as the parameters | the optimiser's state, (0,) where it has none          |
 | best               | as the parameters | optional: the best parameters so far                   |
+| last               | as the parameters | optional: those after the last epoch, if others        |
 | history_...        | float64, (epochs) | a series of `History`, (0,) where it is empty          |
 
 JSON keeps every bit of a float64 and executes nothing. Data and functions are not stored: they are
@@ -44,7 +45,7 @@ VERSION = 1
 
 _HISTORY = tuple(f"history_{name}" for name in SERIES)
 _REQUIRED = ("progress", "moments", *_HISTORY)
-_OPTIONAL = ("best",)
+_OPTIONAL = ("best", "last")
 
 _COUNTS = ("epoch", "position", "batch", "step")
 _SUMS = ("cost", "n_correct", "seconds")
@@ -214,8 +215,11 @@ def state_arrays(state: TrainingState, model: Model) -> dict[str, Any]:
         "progress": as_json(progress),
         "moments": np.asarray(state.optimizer_state, model.layout.dtype),
     }
-    if state.best is not None:
-        arrays["best"] = state.best
+    arrays |= {
+        name: array
+        for name, array in (("best", state.best), ("last", state.last))
+        if array is not None
+    }
     for name, array in zip(SERIES, _HISTORY, strict=True):
         arrays[array] = np.asarray(getattr(state.history, name), np.float64)
     return arrays
@@ -256,9 +260,6 @@ def as_state(
         moments.size == 0 and numbers["step"] and state_count
     ):
         raise FileFormatError(f"moments has {moments.size} entries; expected {state_count}")
-    best = _finite(arrays, "best", model) if "best" in arrays else None
-    if best is not None and best.size != model.layout.n_parameters:
-        raise FileFormatError(f"best has {best.size} entries; expected {model.layout.n_parameters}")
     return TrainingState(
         epoch=numbers["epoch"],
         progress=new_progress(
@@ -272,7 +273,8 @@ def as_state(
         optimizer_state=moments.copy(),
         history=history,
         stopping=read.mapping("stopping", "value", "epoch", "waited"),
-        best=None if best is None else best.copy(),
+        best=_parameters(arrays, "best", model),
+        last=_parameters(arrays, "last", model),
         schedule=read.mapping("schedule", "share", "best", "waited"),
         n_rows=n_rows,
         marks=read.marks(),
@@ -353,6 +355,16 @@ def _finite(arrays: Mapping[str, Array], name: str, model: Model) -> Array:
             f"{name} has an infinity or NaN at {int(np.argmin(np.isfinite(array)))}"
         )
     return array.astype(model.layout.dtype, copy=False)
+
+
+def _parameters(arrays: Mapping[str, Array], name: str, model: Model) -> Array | None:
+    """Return parameters that a checkpoint may have, or None."""
+    if name not in arrays:
+        return None
+    array, n_parameters = _finite(arrays, name, model), model.layout.n_parameters
+    if array.size != n_parameters:
+        raise FileFormatError(f"{name} has {array.size} entries; expected {n_parameters}")
+    return array.copy()
 
 
 def as_json(value: Mapping[str, Any]) -> Array:

@@ -181,11 +181,19 @@ class Run:
         if self.stopping is not None:
             if self.history.stopped is None and self.stopping.exhausted:
                 self.history.stopped = "early_stopping"
-            self.model.guard.write(self.stopping.restore, self.history, self.model.arena)
+            last = self.model.arena.copy()
+            if self.stopping.best is not None and not np.array_equal(last, self.stopping.best):
+                self.state = replace(self.state, last=last)
+            self.restore_best()
         if self.options.checkpoint:
             self.save(finished=True)
         if not self._warned:
             diagnosis.at_the_end(self.model, self.data, self.options, self.history, self._words)
+
+    def restore_best(self) -> None:
+        """Give the network the best parameters so far, where early stopping keeps them."""
+        if self.stopping is not None:
+            self.model.guard.write(self.stopping.restore, self.history, self.model.arena)
 
     def save(self, *, finished: bool = False) -> None:
         """Write a checkpoint of this moment."""

@@ -70,6 +70,8 @@ class TrainingState:
         Early stopping's numbers; empty without it.
     best : numpy.ndarray or None
         The best parameters so far, with early stopping.
+    last : numpy.ndarray or None
+        Those after the last epoch, once the network has the best ones; None before.
     schedule : mapping of str to float
         The numbers of a plateau schedule; empty otherwise.
     n_rows : int or None
@@ -89,6 +91,7 @@ class TrainingState:
     history: History = field(default_factory=History)
     stopping: Mapping[str, float] = field(default_factory=dict)
     best: Array | None = None
+    last: Array | None = None
     schedule: Mapping[str, float] = field(default_factory=dict)
     n_rows: int | None = None
     marks: Mapping[str, int] = field(default_factory=dict)
