@@ -317,13 +317,15 @@ class Network:
             Finite and > 0; None stands for 0.5 (sgd), 0.1 (momentum, nesterov) or 0.001 (rmsprop,
             adam, adamw).
         optimizer : {"sgd", "momentum", "nesterov", "rmsprop", "adam", "adamw", "lbfgs"}
-            The formulas are PyTorch's, see csrc/sigmax_api.h. "lbfgs" is SciPy's L-BFGS-B over all
-            rows at once: an epoch is one of its iterations (Byrd, Lu, Nocedal & Zhu 1995).
+            The formulas are PyTorch's, see csrc/sigmax_api.h. "lbfgs" is L-BFGS over all rows at
+            once: an epoch is one of its iterations (Nocedal 1980; steps as in L-BFGS-B, Byrd, Lu,
+            Nocedal & Zhu 1995, by the line search of More & Thuente 1994).
         momentum, beta1, beta2, rho, epsilon : float
             Numbers of the optimisers, by default 0.9, 0.9, 0.999, 0.99 and 1e-8.
         gtol, max_evaluations : float, int or None
-            For lbfgs: training ends when no entry of the gradient is larger than gtol, or after
-            max_evaluations evaluations of the cost, counted from each checkpoint.
+            For lbfgs: training ends when no entry of the gradient is larger than gtol, when an
+            iteration lowers the objective f by no more than 2.2e-9 max(|f|, 1), or after the
+            iteration that exceeds max_evaluations evaluations of the cost.
         weight_decay : float or None
             For adamw; None stands for 0.01.
         l2, l1 : float
@@ -367,10 +369,9 @@ class Network:
             its exceptions are passed on.
         checkpoint : path, optional
             Where to write a checkpoint after every `checkpoint_every` epochs, at the end, and on
-            Ctrl-C (not with lbfgs, which resumes from the last one).
-        checkpoint_every : int or None
-            Epochs between checkpoints, >= 1; None stands for 1, and for 10 with lbfgs, which
-            forgets the last steps at each.
+            Ctrl-C.
+        checkpoint_every : int
+            Epochs between checkpoints, >= 1.
         progress : bool
             Draw a progress bar.
 

@@ -70,9 +70,9 @@ def fit(
             try:
                 if options.optimizer == "lbfgs":
                     with imports:
-                        from sigmax._training import lbfgs
+                        from sigmax._training import full_batch
 
-                    lbfgs.train(run, bar)
+                    full_batch.train(run, bar)
                 else:
                     run.train(bar)
                 run.finish()
@@ -146,16 +146,14 @@ def _keep_for_later(run: Run, error: BaseException) -> None:
     After Ctrl-C the checkpoint is written first, of the last parameters, and a note says how to go
     on; then the best parameters are restored, where early stopping keeps them.
     """
-    path, state = run.options.checkpoint, run.state
-    run.count_epochs()
+    path = run.options.checkpoint
     try:
+        run.count_epochs()
+        run.restore_accepted()
         if isinstance(error, KeyboardInterrupt) and path is not None:
-            if run.options.optimizer != "lbfgs":
-                run.save()
-            elif state.epoch < run.options.epochs_per_checkpoint:  # its memory is in no file
-                return
+            run.save()
             error.add_note(
-                f"training stopped in epoch {state.epoch + 1} of {run.options.epochs}; "
+                f"training stopped in epoch {run.state.epoch + 1} of {run.options.epochs}; "
                 f"network.fit(X, y, resume={path!r}) goes on"
             )
     finally:
