@@ -15,8 +15,8 @@ from collections.abc import Sequence
 from typing import TextIO
 
 from sigmax._command.arguments import parser
+from sigmax._command.going_on import Interrupted
 from sigmax._command.shared import UserError
-from sigmax._command.train import Interrupted
 from sigmax._command.words import FLAGS
 from sigmax.errors import TrainingWarning, Worded
 

@@ -142,7 +142,15 @@ def _add_train(subparsers: _Subparsers) -> None:
     train.add_argument(
         "--resume",
         metavar="FILE",
-        help="resume from this checkpoint, on the same data, with its options",
+        help="resume from this checkpoint, on the same data, with its options; --epochs may be a "
+        "larger number than it had",
+    )
+    train.add_argument(
+        "--from",
+        dest="from_model",
+        metavar="MODEL",
+        help="train this model further, for --epochs epochs: its sizes, dtype, seed, preparation "
+        "and classes stay (--output may be the same file)",
     )
     train.add_argument("--quiet", action="store_true", help="print nothing but errors and warnings")
     _add_network_options(train)

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
 import math
 import os
-import shlex
 import sys
 import time
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, NamedTuple
@@ -20,6 +18,7 @@ from numpy.typing import NDArray
 
 from sigmax import files
 from sigmax._command.class_names import class_of
+from sigmax._command.going_on import fills_missing, going_on, trained_model, where_it_resumes
 from sigmax._command.report import file_size, percent
 from sigmax._command.shared import (
     UserError,
@@ -49,10 +48,6 @@ NETWORK_DEFAULTS: Mapping[str, Any] = {
 }
 
 
-class Interrupted(KeyboardInterrupt):
-    """Ctrl-C during a training with a checkpoint; the message is the command that resumes it."""
-
-
 class _Data(NamedTuple):
     """The contents of a file: X, y for fit, and weights of the rows if any."""
 
@@ -75,7 +70,7 @@ class _Plan:
     column_names : tuple of str, or None
         Of all X's, which are in this order.
     network : Network
-        Untrained.
+        A new one, or that of --from.
     training : _Data
     validation : _Data or None
         From a file of its own; training looks at it.
@@ -83,6 +78,8 @@ class _Plan:
         The test part of an .npz file; it is measured on after the training only.
     class_names : tuple of str, or None
         The names that the model file keeps.
+    class_kind : str or None
+        What they name, likewise; known with --from alone.
     divisor : float or None
         Of --divide.
     """
@@ -96,6 +93,7 @@ class _Plan:
     validation: _Data | None
     testing: _Data | None
     class_names: tuple[str, ...] | None
+    class_kind: str | None
     divisor: float | None
 
     @property
@@ -121,12 +119,13 @@ def train(arguments: argparse.Namespace) -> None:
 
     Training with `--divide c` uses x/c. Afterwards the first layer absorbs c, since
     W (x/c) + b = (W/c) x + b: the model takes the data as they are in the file, and later uses do
-    not need c. The printed figures are those of the final network on undivided data.
+    not need c. With `--from` it is first taken out of there. The printed figures are those of the
+    final network on undivided data.
     """
     plan = _plan(arguments)
     checkpoint = plan.given.get("checkpoint", arguments.resume)
     started = time.perf_counter()
-    with _going_on(arguments, checkpoint):
+    with going_on(arguments, checkpoint):
         history = _fit(plan)
         seconds = time.perf_counter() - started
         result = _finish(plan)
@@ -138,15 +137,37 @@ def _plan(arguments: argparse.Namespace) -> _Plan:
     given = {name: value for name, value in vars(arguments).items() if name in OPTION_NAMES}
     _check_arguments(arguments, given)
     resumed = None if arguments.resume is None else checkpoint_file.load(arguments.resume)
+    began = None if arguments.from_model is None else trained_model(arguments)
     in_use = _options_in_use(given, resumed)
     wanted = {"dtype": _dtype(arguments, resumed), "missing": in_use["nan"] == "mean"}
-    stored_columns = None if resumed is None else resumed.model.column_names
-    found = read(arguments, arguments.data, arguments.labels, column_names=stored_columns, **wanted)
+    if began is not None:
+        wanted["dtype"] = str(began.network.dtype)
+        wanted["missing"] |= fills_missing(began.network)
+    n_features = None if began is None else began.network.sizes[0]
+    stored_columns = None
+    if resumed is not None:
+        stored_columns = resumed.model.column_names
+    elif began is not None:
+        stored_columns = began.network.column_names
+    found = read(
+        arguments,
+        arguments.data,
+        arguments.labels,
+        n_features=n_features,
+        column_names=stored_columns,
+        **wanted,
+    )
     columns = stored_columns or found.column_names
     assert found.labels is not None  # read() has seen to it
-    y, stored_names = learn_targets(found.labels, arguments.labels or arguments.data)
-    n_classes = y.shape[1] if y.ndim == 2 else int(y.max()) + 1
-    names = class_names(stored_names, n_classes)
+    source = arguments.labels or arguments.data
+    if began is None:
+        y, stored_names = learn_targets(found.labels, source)
+        n_classes = y.shape[1] if y.ndim == 2 else int(y.max()) + 1
+        names = class_names(stored_names, n_classes)
+    else:
+        stored_names, n_classes = began.class_names, began.network.sizes[-1]
+        names = class_names(stored_names, n_classes)
+        y = targets(found.labels, names, f"{source}, for {arguments.from_model}")
     _say(arguments, f"{arguments.data}: {found.found}: {_described(found.X, names)}")
     if "class_weight" in given:
         given["class_weight"] = _class_weight(given["class_weight"], names)
@@ -155,7 +176,12 @@ def _plan(arguments: argparse.Namespace) -> _Plan:
         arguments, names, in_use, n_features=training.X.shape[1], column_names=columns, **wanted
     )
     divisor = _divisor(arguments, in_use)
-    network = _network(arguments, training.X.shape[1], n_classes, resumed)
+    if began is None:
+        network = _network(arguments, training.X.shape[1], n_classes, resumed)
+    else:
+        network = began.network
+        if divisor is not None:
+            _multiply_first_layer(network, divisor)
     plan = _Plan(
         arguments,
         given,
@@ -166,13 +192,15 @@ def _plan(arguments: argparse.Namespace) -> _Plan:
         validation,
         testing,
         stored_names,
+        None if began is None else began.class_kind,
         divisor,
     )
     plan.say(f"network {_shape(network)}: {network.n_parameters} parameters, {network.dtype}")
-    if resumed is not None and resumed.state.finished:
-        plan.say(f"{resumed.path}: this training is already complete")
-    elif resumed is not None:
-        plan.say(f"resuming {resumed.path} in epoch {resumed.state.epoch + 1}")
+    if began is not None:
+        epochs = network.epochs_trained
+        plan.say(f"going on from {arguments.from_model}, trained for {epochs} epochs")
+    if resumed is not None:
+        plan.say(where_it_resumes(resumed, plan.given))
     return plan
 
 
@@ -207,12 +235,13 @@ def _finish(plan: _Plan) -> _Result:
         purpose, beside = "validation", _Data(training.X[held], training.y[held])
         plan.say(f"held out for validation: {len(held)} of the rows")
     if plan.divisor is not None:
-        _put_into_first_layer(network, plan.divisor)
+        _divide_first_layer(network, plan.divisor)
         plan.say(f"the division by {plan.divisor:g} is now part of the first layer's weights")
     if plan.arguments.calibrate:
         assert beside is not None
         _calibrate(plan, beside)
-    files.save(plan.arguments.output, network, class_names=plan.class_names)
+    names, kind = plan.class_names, plan.class_kind
+    files.save(plan.arguments.output, network, class_names=names, class_kind=kind)
     return _Result(fitted_on, purpose, beside)
 
 
@@ -230,39 +259,6 @@ def _report(plan: _Plan, result: _Result, history: History, seconds: float) -> N
     plan.say(f"\nmodel: {output} ({file_size(os.path.getsize(output))})")
 
 
-@contextlib.contextmanager
-def _going_on(arguments: argparse.Namespace, checkpoint: str | None) -> Iterator[None]:
-    """On Ctrl-C, raise Interrupted with the command to resume, if there is a checkpoint."""
-    before = _changed_at(checkpoint)
-    try:
-        yield
-    except KeyboardInterrupt:
-        there = checkpoint == arguments.resume or _changed_at(checkpoint) != before
-        if checkpoint is None or not there:
-            raise
-        raise Interrupted(_command_that_goes_on(arguments.command_line, checkpoint)) from None
-
-
-def _command_that_goes_on(command_line: Sequence[str], checkpoint: str) -> str:
-    """Return the command that resumes from a checkpoint: the same one with --resume."""
-    kept, skip = [], False
-    for word in command_line:
-        if skip:
-            skip = False
-        elif word in ("--resume", "--checkpoint"):
-            skip = True
-        elif not word.startswith(("--resume=", "--checkpoint=")):
-            kept.append(word)
-    return shlex.join(["sigmax", *kept, "--resume", checkpoint])
-
-
-def _changed_at(path: str | None) -> int | None:
-    try:
-        return None if path is None else os.stat(path).st_mtime_ns
-    except OSError:
-        return None
-
-
 # ---- before the training -------------------------------------------------------------------------
 
 
@@ -272,12 +268,19 @@ def _check_arguments(arguments: argparse.Namespace, given: Mapping[str, Any]) ->
         chosen({k: v for k, v in given.items() if k != "class_weight"}, "train", OPTION_NAMES)
     elif arguments.init is not None:
         raise UserError("--init with --resume: the weights are those of the checkpoint")
+    if arguments.from_model is not None and arguments.resume is not None:
+        raise UserError(
+            "--from with --resume: a training begins from a model or resumes a checkpoint; "
+            "expected one of them"
+        )
+    if arguments.from_model is not None and arguments.init is not None:
+        raise UserError("--init with --from: the weights are those of the model")
     inputs = [arguments.data, arguments.labels, arguments.validation, arguments.validation_labels]
     check_output(arguments.output, *inputs, arguments.resume)
     archive.require_writable(arguments.output)
     checkpoint = given.get("checkpoint")
     if checkpoint is not None:
-        check_output(checkpoint, *inputs)
+        check_output(checkpoint, *inputs, arguments.from_model)
         if os.path.realpath(checkpoint) == os.path.realpath(arguments.output):
             raise UserError(f"{checkpoint}: model and checkpoint cannot be the same file")
     if arguments.validation_labels and not arguments.validation:
@@ -420,12 +423,20 @@ def _with_names(X: NDArray[Any], names: tuple[str, ...] | None) -> Any:
     return X if names is None else _Named(X, names)
 
 
-def _put_into_first_layer(network: Network, divisor: float) -> None:
+def _divide_first_layer(network: Network, divisor: float) -> None:
     """Replace W by W/c, so that the network takes x instead of x/c."""
     with np.errstate(over="ignore"):
         network.weights[0][...] /= divisor
     if not np.isfinite(network.weights[0]).all():
         raise UserError(f"--divide {divisor:g}: too small for weights of {network.dtype}")
+
+
+def _multiply_first_layer(network: Network, divisor: float) -> None:
+    """Replace W by W c, so that the network takes x/c instead of x."""
+    with np.errstate(over="ignore"):
+        network.weights[0][...] *= divisor
+    if not np.isfinite(network.weights[0]).all():
+        raise UserError(f"--divide {divisor:g}: too large for weights of {network.dtype}")
 
 
 def _measured(network: Network, examples: Examples) -> tuple[float, str]:
