@@ -72,7 +72,7 @@ EXCEPTIONS = {
         "wants the class 1 to be called 'True', as MLPClassifier does since 1.9; ours is called 1",
         AssertionError,
         "The least populated class in y has only 1 member: 1, in row 3",
-        "True",
+        "'True'",
     ),
 }
 
