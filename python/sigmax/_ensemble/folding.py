@@ -157,7 +157,8 @@ def _models(networks: object) -> list[Model]:
     """Return copies of the members' models, which no training can change meanwhile."""
     if isinstance(networks, Network) or not isinstance(networks, Iterable):
         raise TypeError(
-            f"networks is {type(networks).__name__}; expected a sequence of networks, [network, ...]"
+            f"networks is {type(networks).__name__}; expected a sequence of networks, "
+            "[network, ...]"
         )
     members = list(networks)
     if not members:
@@ -175,9 +176,9 @@ def _models(networks: object) -> list[Model]:
         ):
             if own != expected:
                 raise ValueError(
-                    f"networks[{m}] has {own} {what} (sizes {list(sizes)}); expected {expected}, as "
-                    f"networks[0] (sizes {list(first)}): only networks of equal depth with the same "
-                    "inputs and classes are one network"
+                    f"networks[{m}] has {own} {what} (sizes {list(sizes)}); expected {expected}, "
+                    f"as networks[0] (sizes {list(first)}): only networks of equal depth with the "
+                    "same inputs and classes are one network"
                 )
     return [member._model.copy() for member in members]
 

@@ -50,8 +50,8 @@ def out_of_fold(networks: Sequence[Network], held: Sequence[Array], examples: Ex
     step = block_rows(rows.width, FLOAT64)
     for number in range(len(groups)):
         of_group = np.flatnonzero(group_of_row == number)
-        members = np.flatnonzero(holds[of_group[0]])
-        if not len(members):
+        members = np.flatnonzero(holds[of_group[0]]).tolist()
+        if not members:
             continue
         folded = fold([networks[m] for m in members], dtype=FLOAT64)._model
         folded.preparation = None  # which the rows have had

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from sigmax._boundary.arrays import Array
     from sigmax._boundary.layout import Layout
     from sigmax._data.preparation import Preparation
+    from sigmax._data.rows import Rows
     from sigmax._data.weighting import ClassWeight
-    from sigmax._training.options import FitOptions
 
 
 class SharedRows:
@@ -109,7 +109,7 @@ class SharedRows:
             )
         )
 
-    def _some_rows(self, index: Array) -> ArrayRows | object:
+    def _some_rows(self, index: Array) -> Rows:
         rows = self.examples.rows
         if isinstance(rows, DenseRows):  # by their numbers, without a copy
             return ArrayRows(rows.X, rows.name, rows.dtype, mapped=False, chosen=index)

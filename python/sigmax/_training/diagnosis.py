@@ -189,7 +189,8 @@ def kept_warnings() -> Iterator[list[TrainingWarning]]:
     >>> with kept_warnings() as found:
     ...     network.fit(X, y)
     """
-    _kept.warnings = found = []
+    found: list[TrainingWarning] = []
+    _kept.warnings = found
     try:
         yield found
     finally:
