@@ -8,16 +8,22 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
-from sigmax._data.weighting import as_weights
 from sigmax._estimator import parameters
 from sigmax._estimator.convergence import Convergence
 from sigmax._estimator.fitted import FittedClassifier
-from sigmax._estimator.held_out import divide
-from sigmax._estimator.labels import find_classes, first_classes, indices, require_same_classes
+from sigmax._estimator.held_out import Division, require_both
+from sigmax._estimator.labels import (
+    find_classes,
+    first_classes,
+    indices,
+    require_classes_of_previous_call,
+    require_same_classes,
+)
 from sigmax._estimator.scikit_learn import (
     ConvergenceWarning,
     available_if,
     check_examples,
+    check_validation,
     random_state,
 )
 from sigmax._model.inference import score
@@ -58,7 +64,10 @@ class SigmaxClassifier(FittedClassifier):
       momentum of earlier gradients goes on with the new rate.
     - sample_weight: a batch's gradient is divided by its rows times the mean weight of all rows
       rather than by its own weights' sum. `partial_fit` takes weights as they are.
-    - `partial_fit` after unpickling or `fit` begins with a fresh optimiser.
+    - early_stopping holds out each class's share, not of two classes only. Where it holds rows out,
+      those of weight 0 are neither held out nor trained on.
+    - `fit` takes validation data of one's own.
+    - `partial_fit` after `fit` begins with a fresh optimiser.
     - A parameter that the solver does not use is checked and then ignored, as in MLPClassifier; one
       of sigmax's own raises an error, unless it has its default, as in `Network.fit`.
     - y has one class per row, of at least two; multilabel y raises an error.
@@ -98,16 +107,16 @@ class SigmaxClassifier(FittedClassifier):
     verbose : bool or int
         Print the loss of each epoch.
     warm_start : bool
-        Let `fit` continue from the present parameters.
+        Let `fit` continue from the present parameters, with a new optimiser and the same classes.
     momentum : float
         Of "sgd", from 0 to below 1.
     nesterovs_momentum : bool
         Of "sgd" with momentum.
     early_stopping : bool
-        Hold out rows, stop when accuracy on them has not improved, and go back to the best
-        parameters. Not used by lbfgs.
+        Hold out rows, unless `fit` is given X_val, stop when accuracy on them has not improved, and
+        go back to the best parameters. Not used by lbfgs.
     validation_fraction : float
-        The share of rows to hold out, with the same share of each class.
+        The share of rows to hold out, of each class alike; a class's only row is trained on.
     beta_1, beta_2, epsilon : float
         Of "adam" and "adamw", epsilon also of "rmsprop".
     n_iter_no_change : int
@@ -115,7 +124,8 @@ class SigmaxClassifier(FittedClassifier):
     max_fun : int
         For lbfgs: the limit on evaluations of the cost.
     class_weight : "balanced", dict {class: weight} or None
-        Multiplies the weights of rows; "balanced" is n / (k count).
+        Multiplies the weights of rows; "balanced" is n / (k count). In a dict, 1 for classes that
+        it lacks; those that y lacks are ignored.
     init : {"glorot", "lecun", "large"}
         See `Network`.
     dropout, label_smoothing, l1, clip_norm, rho, weight_decay
@@ -123,8 +133,9 @@ class SigmaxClassifier(FittedClassifier):
     schedule, schedule_factor, schedule_epochs, warmup_epochs, min_learning_rate
         See `Network.fit`; with "sgd", schedule or learning_rate must be "constant".
     standardize : bool
-        Bring each column to mean 0 and deviation 1, as a part of the network. coefs_ are those of
-        the columns so prepared.
+        Bring each column to mean 0 and deviation 1, as a part of the network. Sparse X is scaled
+        and not centred, as by StandardScaler(with_mean=False). coefs_ are those of the columns so
+        prepared.
     nan : {"error", "mean"}
         Raise an error for NaN in X, or fill in the column's mean in the training data.
     callbacks : sequence
@@ -143,7 +154,7 @@ class SigmaxClassifier(FittedClassifier):
     best_loss_ : float or None
         The smallest; None with early_stopping.
     validation_scores_, best_validation_score_ : list of float, float, or None
-        Accuracies on what was held out; None without early_stopping.
+        Accuracies on what was held out, or on X_val; None without both.
     n_iter_, t_ : int
         Epochs of the last call; rows seen in all.
     n_layers_, n_outputs_, out_activation_ : int, int, str
@@ -249,7 +260,15 @@ class SigmaxClassifier(FittedClassifier):
 
     # ---- training --------------------------------------------------------------------------------
 
-    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
+    def fit(
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any = None,
+        X_val: Any = None,
+        y_val: Any = None,
+        sample_weight_val: Any = None,
+    ) -> Self:
         """Train on X and y until the loss, or the validation score, no longer improves.
 
         Parameters
@@ -260,6 +279,13 @@ class SigmaxClassifier(FittedClassifier):
             Classes, numbers or strings; at least two different ones.
         sample_weight : array_like (n,) or number, optional
             How much each row counts, finite and >= 0.
+        X_val, y_val : as X and y, optional
+            Both or neither: rows to measure the accuracy on after each epoch, for
+            validation_scores_. early_stopping uses them instead of holding rows of X out; without
+            it they change nothing else. y_val has no classes that y lacks. A pipeline transforms
+            X_val only when told to: see docs/training.md.
+        sample_weight_val : array_like (n_val,) or number, optional
+            How much each of these rows counts.
 
         Returns
         -------
@@ -287,32 +313,31 @@ class SigmaxClassifier(FittedClassifier):
         X, y, columns = check_examples(
             self, X, y, dtype, reset=not goes_on, allow_nan=self._allow_nan
         )
+        if goes_on:
+            require_classes_of_previous_call(y, self.classes_)
         classes = self.classes_ if goes_on else find_classes(y)
         labels = indices(y, classes)
         weights = parameters.weights(self.class_weight, sample_weight, classes, labels)
+        data = Division(X, labels, weights)
+        has_own = require_both(X_val, y_val, sample_weight_val)
+        if has_own:
+            X_val, y_val = check_validation(self, X_val, y_val, columns, X.dtype)
+            of_val = indices(y_val, classes, "y_val")
+            data = data.with_validation(X_val, of_val, sample_weight_val)
         generator = random_state(self.random_state)
         network = self._as_network(goes_on, X, classes, generator)
-        validation: dict[str, Any] = {}
-        mean_weight = 1.0 if weights is None else weights.mean()
-        holds_out = self.early_stopping and self.solver != "lbfgs"
-        if holds_out:
-            rows, held_out = divide(labels, self.validation_fraction, generator)
-            validation = {"X_val": X[held_out], "y_val": labels[held_out]}
-            X, labels = X[rows], labels[rows]
-            if weights is not None:
-                weights = as_weights(weights[rows], len(rows), "sample_weight of the training rows")
-                mean_weight = weights.mean()
-            if sample_weight is not None:
-                of_all = np.broadcast_to(np.asarray(sample_weight), len(rows) + len(held_out))
-                validation["sample_weight_val"] = of_all[held_out]
-        options = parameters.fit_options(params, len(labels), mean_weight)
+        stops_early = self.early_stopping and self.solver != "lbfgs"
+        if stops_early and not has_own:
+            data = data.held_out(self.validation_fraction, sample_weight, classes, generator)
+        n_rows = len(data.labels)
+        options = parameters.fit_options(params, n_rows, data.mean_weight)
         if "batch_size" in options and self.batch_size not in ("auto", options["batch_size"]):
             warnings.warn(
-                f"batch_size is {self.batch_size}; there are only {len(labels)} training rows",
+                f"batch_size is {self.batch_size}; there are only {n_rows} training rows",
                 stacklevel=2,
             )
-        watch = self._watch(goes_on, holds_out)
-        watch.begin(parameters.rules(params, options, len(labels)))
+        watch = self._watch(goes_on, stops_early)
+        watch.begin(parameters.rules(params, options, n_rows))
         if self.solver == "sgd" and self.learning_rate != "constant":
             del options["learning_rate"]
             options["schedule"] = watch.schedule
@@ -320,13 +345,13 @@ class SigmaxClassifier(FittedClassifier):
         history = self._train(
             fit,
             network._model,
-            X,
-            labels,
+            data.X,
+            data.labels,
             options,
             owner=network,
-            sample_weight=weights,
+            sample_weight=data.weights,
             words=parameters.WORDS,
-            **validation,
+            **data.validation,
         )
         if history is not None and history.stopped in (None, "max_evaluations"):
             limit = "max_fun" if history.stopped else "max_iter"
@@ -338,17 +363,20 @@ class SigmaxClassifier(FittedClassifier):
                 stacklevel=2,
             )
         if self.solver == "lbfgs":
-            relative = None if weights is None else weights / mean_weight
+            relative = None if data.weights is None else data.weights / data.mean_weight
             model = network._model
-            examples = model.prepared_examples(X, labels).weighted(relative)
+            examples = model.prepared_examples(data.X, data.labels).weighted(relative)
             watch.end(network, score(model, examples)[0])
-        if holds_out and watch.best_parameters is not None:
+        if stops_early and watch.best_parameters is not None:
             network.parameters[:] = watch.best_parameters
         return self._keep(network, classes, columns, watch)
 
     @available_if(_goes_in_steps)  # type: ignore[misc]
     def partial_fit(self, X: Any, y: Any, sample_weight: Any = None, classes: Any = None) -> Self:
         """Train on these rows for one epoch, continuing with the present parameters and optimiser.
+
+        Pickles and deep copies, joblib's included, go on with the same bits; `save` and
+        `sklearn.base.clone` do not keep the optimiser.
 
         Parameters
         ----------

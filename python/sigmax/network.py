@@ -351,8 +351,10 @@ class Network:
             For the schedule, as described there.
         standardize : bool
             Give the model a preparation that brings each column of X to mean 0 and deviation 1
-            (see `sigmax.Preparation`). It is kept with the model and applied in every call. A
-            network that has one keeps it; one that was trained without gets none.
+            (see `sigmax.Preparation`); sparse X is scaled to deviation 1 and not centred, so that
+            its zeros stay zeros, and gives another model than the same X made dense. It is kept
+            with the model and applied in every call. A network that has one keeps it; one that was
+            trained without gets none.
         nan : {"error", "mean"}
             For NaN in X: raise an error, or fill in the mean of its column in the training data,
             now and at prediction.
@@ -425,9 +427,10 @@ class Network:
     ) -> History:
         """Train on these rows once; the caller divides the training into calls.
 
-        The optimiser's state is kept from call to call. It is reset by `fit` and by another
-        optimizer; copies and files of the network do not contain it. One call is one
-        epoch of `epochs_trained`.
+        The optimiser's state is kept from call to call, and in pickles and deep copies of the
+        network (not in those made while another thread trains it). It is reset by `fit` and by
+        another optimizer; `copy` and files of the network do not contain it. One call is one epoch
+        of `epochs_trained`.
 
         Parameters
         ----------
@@ -512,6 +515,8 @@ class Network:
     def copy(self) -> Self:
         """Return an independent network with the same parameters, seed and epochs trained.
 
+        `copy.deepcopy` also copies the optimiser's state that `partial_fit` keeps.
+
         Examples
         --------
         >>> before = network.copy()
@@ -523,12 +528,12 @@ class Network:
         return self.copy()
 
     def __deepcopy__(self, memo: dict[int, object]) -> Self:
-        """Copy."""
-        return self.copy()
+        """Copy, with what the next `partial_fit` needs of the last."""
+        return self._of(self._model.copy(with_optimizer=True))
 
     def __getstate__(self) -> dict[str, object]:
-        """Return the state for a copy in another process."""
-        return self._model.to_dict()
+        """Return the state for a copy in another process, as `__deepcopy__` has it."""
+        return self._model.to_dict(with_optimizer=True)
 
     def __setstate__(self, state: object) -> None:
         """Restore a state from `__getstate__` after checking all of it."""

@@ -134,6 +134,25 @@ def test_weights_soft_labels_and_held_out_rows(network, dense, y, rng):
     assert network.parameters.tobytes() == other.parameters.tobytes()
 
 
+def test_standardize_scales_and_does_not_centre(network, dense, y):
+    dense = dense + 3.0 * (dense != 0)
+    twin, centred = network.copy(), network.copy()
+    network.fit(sparse.csr_array(dense), y, epochs=3, batch_size=7, standardize=True)
+    deviation = dense.std(axis=0, dtype=np.float64)
+    deviation[deviation == 0] = 1.0
+    preparation = network.preparation
+    np.testing.assert_array_equal(preparation.mean, np.zeros(dense.shape[1]))
+    np.testing.assert_allclose(preparation.scale, deviation, rtol=1e-12)
+    twin.fit(dense / preparation.scale, y, epochs=3, batch_size=7)
+    np.testing.assert_allclose(network.parameters, twin.parameters, rtol=1e-4, atol=1e-6)
+    np.testing.assert_array_equal(
+        network.predict_proba(dense), network.predict_proba(sparse.csr_array(dense))
+    )
+    centred.fit(dense, y, epochs=3, batch_size=7, standardize=True)
+    assert np.abs(centred.preparation.mean).max() > 0.5
+    assert np.abs(centred.parameters - network.parameters).max() > 1e-3
+
+
 def test_the_matrix_is_not_changed(network, dense, y):
     for make in (unsorted, with_duplicates, with_written_zeros):
         X = make(dense)

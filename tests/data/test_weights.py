@@ -193,6 +193,24 @@ def test_a_class_that_does_not_occur_takes_no_part(rng):
     np.testing.assert_allclose(one.parameters, two.parameters, rtol=1e-10)
 
 
+@pytest.mark.parametrize("form", [lambda y: y, lambda y: np.eye(3)[y]])
+def test_balanced_does_not_count_rows_of_weight_0(rng, form):
+    X, y = rng.normal(size=(20, 5)), np.arange(20) % 3
+    weights = np.where(np.arange(20) < 12, y != 1, 1.0)
+    there = weights > 0
+    one, two = network(), network()
+    one.fit(X, form(y), class_weight="balanced", sample_weight=weights, epochs=3, batch_size=20)
+    two.fit(
+        X[there],
+        form(y[there]),
+        class_weight="balanced",
+        sample_weight=weights[there],
+        epochs=3,
+        batch_size=20,
+    )
+    np.testing.assert_allclose(one.parameters, two.parameters, rtol=1e-9)
+
+
 def test_class_and_sample_weights_are_multiplied(data, rng):
     X, y, _ = data
     weights = rng.uniform(0.5, 2.0, ROWS)

@@ -1,5 +1,6 @@
 """SigmaxClassifier: MLPClassifier's meanings, attributes and errors. Conventions: see _sklearn."""
 
+import copy
 import inspect
 import pickle
 import subprocess
@@ -407,9 +408,14 @@ def test_warm_start_goes_on(rng):
     np.testing.assert_array_equal(network.parameters, whole.network_.parameters)
     with pytest.raises(ValueError, match=r"hidden_layer_sizes is \[5\]; expected .*\[4\]"):
         classifier.set_params(hidden_layer_sizes=(5,)).fit(X, y)
-    y[0] = "dog"
-    with pytest.raises(ValueError, match="y, row 0: 'dog'"):
-        classifier.set_params(hidden_layer_sizes=(4,)).fit(X, y)
+    classifier.set_params(hidden_layer_sizes=(4,))
+    before = network.parameters.copy()
+    for other in (np.where(y == "ant", "bee", y), np.where(y == "ant", "dog", y)):
+        with pytest.raises(
+            ValueError, match=r"only be used where `y` has the same .*\['ant' 'bee'"
+        ):
+            classifier.fit(X, other)
+    np.testing.assert_array_equal(network.parameters, before)
 
 
 # ---- early stopping ------------------------------------------------------------------------------
@@ -455,9 +461,9 @@ def test_weights_count_in_the_validation_score(rng):
     classifier.fit(X, y, sample_weight=weights)
     generator = np.random.RandomState(0)
     generator.randint(2**63 - 1, dtype=np.int64)
-    labels = np.searchsorted(classifier.classes_, y)
+    weighted = np.flatnonzero(weights)
     _, held_out = train_test_split(
-        np.arange(len(y)), random_state=generator, test_size=0.1, stratify=labels
+        weighted, random_state=generator, test_size=0.1, stratify=y[weighted]
     )
     score = classifier.score(X[held_out], y[held_out], sample_weight=weights[held_out])
     assert classifier.best_validation_score_ == pytest.approx(score, abs=1e-12)
@@ -528,6 +534,49 @@ def test_a_pickled_classifier_is_the_same(rng):
     assert len(other.loss_curve_) == 3
 
 
+@unconverged
+@pytest.mark.parametrize("solver", ["sgd", "adam", "adamw", "rmsprop"])
+@pytest.mark.parametrize("again", ["pickle", "deepcopy", "joblib", "mapped"])
+def test_partial_fit_goes_on_after_a_pickle(rng, tmp_path, solver, again):
+    joblib = pytest.importorskip("joblib")
+    X, y = three_classes(rng)
+
+    def written_and_read(classifier, **options):
+        joblib.dump(classifier, tmp_path / "classifier.joblib")
+        return joblib.load(tmp_path / "classifier.joblib", **options)
+
+    whole = SigmaxClassifier(
+        (4,), solver=solver, random_state=5, batch_size=25, dropout=0.1, learning_rate="invscaling"
+    )
+    whole.partial_fit(X, y, classes=np.unique(y))
+    twin = {
+        "pickle": lambda c: pickle.loads(pickle.dumps(c)),
+        "deepcopy": copy.deepcopy,
+        "joblib": written_and_read,
+        "mapped": lambda c: written_and_read(c, mmap_mode="r"),
+    }[again](whole)
+    fresh = clone(whole).partial_fit(X, y, classes=np.unique(y))
+    np.testing.assert_array_equal(fresh.network_.parameters, whole.network_.parameters)
+    loaded = pickle.loads(pickle.dumps(whole))
+    loaded.network_ = loaded.network_.copy()  # without the optimiser's state
+    for classifier in (whole, twin, loaded):
+        classifier.partial_fit(X, y).partial_fit(X, y)
+    np.testing.assert_array_equal(twin.network_.parameters, whole.network_.parameters)
+    assert twin.loss_curve_ == whole.loss_curve_
+    assert np.abs(loaded.network_.parameters - whole.network_.parameters).max() > 1e-6
+
+
+@unconverged
+def test_a_pickle_goes_on_with_warm_start(rng):
+    X, y = three_classes(rng)
+    classifier = SigmaxClassifier((4,), warm_start=True, max_iter=3, random_state=0).fit(X, y)
+    twin = pickle.loads(pickle.dumps(classifier))
+    for each in (classifier, twin):
+        each.fit(X, y)
+    np.testing.assert_array_equal(twin.network_.parameters, classifier.network_.parameters)
+    assert twin.loss_curve_ == classifier.loss_curve_ and len(twin.loss_curve_) == 6
+
+
 # ---- refusals ------------------------------------------------------------------------------------
 
 
@@ -561,7 +610,8 @@ def test_a_pickled_classifier_is_the_same(rng):
         ("max_fun", 0, ">= 1"),
         ("class_weight", "heavy", "'balanced'"),
         ("class_weight", [1, 2, 3], "'balanced'"),
-        ("class_weight", {"dog": 1.0}, "one of the classes"),
+        ("class_weight", {1: 1.0}, "text"),
+        ("class_weight", {"dog": -1.0}, ">= 0"),
         ("class_weight", {"ant": -1.0}, ">= 0"),
         ("init", "he", "'glorot'"),
         ("dropout", 1.0, "below 1"),
@@ -619,7 +669,59 @@ def test_parameters_of_mlp_classifier_that_the_solver_does_not_use_are_ignored(r
     X, y = three_classes(rng)
     for solver in ("lbfgs", "rmsprop"):
         unused = {"momentum": 0.3, "beta_1": 0.3, "power_t": 2, "learning_rate": "adaptive"}
-        SigmaxClassifier((3,), solver=solver, verbose=np.bool_(False), **unused).fit(X, y)
+        classifier = SigmaxClassifier((3,), solver=solver, random_state=0, **unused)
+        classifier.set_params(verbose=np.bool_(False)).fit(X, y)
+
+
+@unconverged
+@pytest.mark.parametrize("solver", ["adam", "lbfgs"])
+@pytest.mark.parametrize("given", [{0: 1.0, 1: 2.0, 2: 5.0}, {2: 5.0, 1: 2.0}])
+def test_a_weight_of_a_class_that_is_absent_changes_nothing(rng, given, solver):
+    X, y = three_classes(rng)
+    labels = np.searchsorted(["ant", "bee", "cow"], y)
+    X, labels = X[labels < 2], labels[labels < 2]  # as a fold may be
+    settings = {"solver": solver, "hidden_layer_sizes": (4,), "max_iter": 3, "random_state": 0}
+    a = SigmaxClassifier(class_weight=given, **settings).fit(X, labels)
+    b = SigmaxClassifier(class_weight={1: 2.0}, **settings).fit(X, labels)
+    np.testing.assert_array_equal(a.network_.parameters, b.network_.parameters)
+    if solver == "adam":
+        for classifier in (a, b):
+            classifier.partial_fit(X[:9], labels[:9])
+        np.testing.assert_array_equal(a.network_.parameters, b.network_.parameters)
+
+
+def test_a_class_weight_that_can_be_no_class(rng):
+    X, y = rng.normal(size=(6, 2)), [0, 1, 2] * 2
+    with pytest.raises(ValueError, match=r"class_weight has '1'; expected numbers, .*\[0, 1, 2\]"):
+        SigmaxClassifier(class_weight={"1": 3.0}).fit(X, y)
+
+
+@unconverged
+@pytest.mark.parametrize("form", [np.asarray, np.ndarray.tolist, sparse.csr_array, "pandas"])
+@pytest.mark.parametrize("dtype", [int, float, bool])
+def test_one_hot_targets_name_the_call_that_helps(rng, form, dtype):
+    if form == "pandas":
+        form = pytest.importorskip("pandas").DataFrame
+    X, labels = rng.normal(size=(30, 4)), np.arange(30) % 3
+    y = form(np.eye(3, dtype=dtype)[labels])
+    classifier = SigmaxClassifier((3,), max_iter=2)
+    for call in (classifier.fit, lambda X, y: classifier.partial_fit(X, y, classes=[0, 1, 2])):
+        with pytest.raises(
+            ValueError, match=r"y is one-hot, \(30, 3\), .*expected.*argmax"
+        ) as caught:
+            call(X, y)
+    remedy = str(caught.value).split("(30,): ")[1]
+    classifier.fit(X, np.ravel(eval(remedy, {"numpy": np, "y": y})))
+    np.testing.assert_array_equal(classifier.classes_, [0, 1, 2])
+
+
+def test_soft_targets_are_what_network_fit_takes(rng):
+    X, y = rng.normal(size=(30, 4)), rng.dirichlet([1.0, 1.0, 1.0], 30)
+    with pytest.raises(ValueError, match=r"y has probabilities, \(30, 3\), .*Network.fit trains"):
+        SigmaxClassifier().fit(X, y)
+    sigmax.Network([4, 3], seed=0).fit(X, y, epochs=1)
+    with pytest.raises(ValueError, match="y is continuous-multioutput; expected one class per row"):
+        SigmaxClassifier().fit(X, y + 0.1)
 
 
 def test_bad_targets_are_refused(rng):

@@ -426,11 +426,23 @@ def test_loading_opens_no_other_file(network, path, monkeypatch):
         {"seed": None},
         {"epochs_trained": -1},
         {"surprise": 1},
+        {"kept_optimizer": None},
+        {"kept_optimizer": ("adam", np.zeros(46, np.float32), 3)},
+        {"kept_optimizer": ("lbfgs", np.zeros(0, np.float32), 3, 0)},
+        {"kept_optimizer": (["adam"], np.zeros(46, np.float32), 3, 0)},
+        {"kept_optimizer": ("adam", np.zeros(45, np.float32), 3, 0)},
+        {"kept_optimizer": ("adam", np.zeros(46), 3, 0)},
+        {"kept_optimizer": ("adam", [0.0] * 46, 3, 0)},
+        {"kept_optimizer": ("adam", np.full(46, np.inf, np.float32), 3, 0)},
+        {"kept_optimizer": ("adam", np.zeros(46, np.float32), -1, 0)},
+        {"kept_optimizer": ("adam", np.zeros(46, np.float32), 3, 2**64)},
     ],
     ids=str,
 )
 def test_pickles_are_checked_like_files(change):
     network = sigmax.Network(SIZES, dtype="float32", seed=0)
     state = {**network.__getstate__(), **change}
+    good = {"kept_optimizer": ("adam", np.zeros(46, np.float32), 3, 0)}
+    sigmax.Network.__new__(sigmax.Network).__setstate__({**network.__getstate__(), **good})
     with pytest.raises((TypeError, ValueError, MemoryError)):
         sigmax.Network.__new__(sigmax.Network).__setstate__(state)

@@ -2,6 +2,7 @@
 
 import copy
 import pickle
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -127,8 +128,7 @@ BEGINNINGS = {
     "another optimizer": another_optimizer,
     "fit": a_fit,
     "copy": lambda network, X, y: network.copy(),
-    "deepcopy": lambda network, X, y: copy.deepcopy(network),
-    "pickle": lambda network, X, y: pickle.loads(pickle.dumps(network)),
+    "copy.copy": lambda network, X, y: copy.copy(network),
 }
 
 
@@ -148,6 +148,56 @@ def test_the_optimiser_begins_anew(network, data, name):
     begun.parameters[:] = kept
     begun.partial_fit(X, y, optimizer="adam", shuffle=False)
     assert (begun.parameters != network.parameters).any(), "this time it goes on"
+
+
+@pytest.mark.parametrize("optimizer", ["sgd", "momentum", "nesterov", "rmsprop", "adam", "adamw"])
+@pytest.mark.parametrize(
+    "again",
+    [copy.deepcopy, *(lambda n, p=p: pickle.loads(pickle.dumps(n, p)) for p in (2, 5))],
+    ids=["deepcopy", "pickle 2", "pickle 5"],
+)
+def test_pickles_and_deep_copies_go_on(network, data, optimizer, again):
+    X, y = data
+    options = {"optimizer": optimizer, "batch_size": 7, "dropout": 0.25}
+    network.partial_fit(X, y, **options)
+    twin, third = again(network), again(again(network))
+    begun = network.copy()
+    before = None
+    if optimizer != "sgd":
+        before = network._model.kept_optimizer.values.copy()
+    for _ in range(3):
+        for each in (network, twin, third, begun):
+            each.partial_fit(X, y, **options)
+    np.testing.assert_array_equal(twin.parameters, network.parameters)
+    np.testing.assert_array_equal(third.parameters, network.parameters)
+    assert (begun.parameters != network.parameters).any()
+    if before is not None:  # they share no memory
+        assert (network._model.kept_optimizer.values != before).any()
+        assert not np.shares_memory(
+            network._model.kept_optimizer.values, twin._model.kept_optimizer.values
+        )
+
+
+def test_a_pickle_of_a_network_without_it_is_as_it_was(network, data):
+    X, y = data
+    assert "kept_optimizer" not in network.__getstate__()  # so older releases read it
+    network.partial_fit(X, y)
+    state = network.__getstate__()
+    del state["kept_optimizer"]  # as older releases wrote it
+    other = sigmax.Network.__new__(sigmax.Network)
+    other.__setstate__(state)
+    np.testing.assert_array_equal(other.parameters, network.parameters)
+    assert other._model.kept_optimizer is None
+
+
+def test_a_pickle_made_while_another_thread_trains_has_none(network, data):
+    X, y = data
+    network.partial_fit(X, y, optimizer="adam")
+    with network._model.guard.claim(), ThreadPoolExecutor(1) as pool:
+        assert "kept_optimizer" in network.__getstate__()  # the training thread itself
+        assert "kept_optimizer" not in pool.submit(network.__getstate__).result()
+    with ThreadPoolExecutor(1) as pool:
+        assert "kept_optimizer" in pool.submit(network.__getstate__).result()
 
 
 def test_other_numbers_do_not_begin_it_anew(network, data):

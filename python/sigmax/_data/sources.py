@@ -1,6 +1,7 @@
 """Sources of the rows of an epoch: memory, sparse rows, a mapped file, a stream of blocks.
 
-Every source passes its rows to C in pieces of whole batches, so all of them give the same bits.
+Every source passes its rows to C in pieces of whole batches, so all of them give the same bits for
+the same preparation.
 """
 
 from __future__ import annotations

@@ -37,8 +37,8 @@ def row_weights(
         Finite, >= 0, not all 0.
     class_weight : "balanced", dict, sequence or None
         "balanced" is n/(k count) of each class, k being the number of classes that occur (King &
-        Zeng 2001, as scikit-learn has it). A dict gives 1 to labels that it lacks. A row of soft
-        labels weighs sum_k y_k w_k.
+        Zeng 2001, as scikit-learn has it); rows of weight 0 do not count. A dict gives 1 to labels
+        that it lacks. A row of soft labels weighs sum_k y_k w_k.
     labels, targets : numpy.ndarray or None
         As `sigmax_data` has them, one of them None.
     mean_one : bool
@@ -59,7 +59,7 @@ def row_weights(
     if sample_weight is not None:
         weights = as_weights(sample_weight, n_rows, name)
     if class_weight is not None:
-        of_rows = _of_classes(class_weight, labels, targets, n_classes)
+        of_rows = _of_classes(class_weight, labels, targets, n_classes, weights)
         weights = of_rows if weights is None else weights * of_rows
         if not weights.any():
             what = "class_weight leaves"
@@ -92,15 +92,20 @@ def as_weights(value: object, n_rows: int, name: str) -> Array:
 
 
 def _of_classes(
-    class_weight: ClassWeight, labels: Array | None, targets: Array | None, n_classes: int
+    class_weight: ClassWeight,
+    labels: Array | None,
+    targets: Array | None,
+    n_classes: int,
+    weights: Array | None,
 ) -> Array:
-    """Return the weight of each row by its class."""
+    """Return the weight of each row by its class; weights are those without."""
     if class_weight == "balanced":
+        counted = slice(None) if weights is None else weights > 0
         if labels is not None:
-            counts = np.bincount(labels, minlength=n_classes).astype(FLOAT64)
+            counts = np.bincount(labels[counted], minlength=n_classes).astype(FLOAT64)
         else:
             assert targets is not None
-            counts = targets.sum(axis=0, dtype=FLOAT64)
+            counts = targets[counted].sum(axis=0, dtype=FLOAT64)
         present = counts > 0
         per_class = np.zeros(n_classes)
         per_class[present] = counts.sum() / (present.sum() * counts[present])

@@ -53,9 +53,10 @@ class Convergence:
     loss : float
         The last of them; of lbfgs, what is minimised, at the end.
     validation_scores : list of float
-        Accuracy on the validation rows after each epoch.
+        Accuracy on the validation rows after each epoch that had some; without early_stopping it
+        is recorded and decides nothing.
     best_parameters : numpy.ndarray or None
-        Those with the best validation score.
+        Those with the best validation score, for early_stopping.
     rate : float
         The learning rate of the next epoch.
     """
@@ -95,9 +96,9 @@ class Convergence:
         self.loss_curve.append(loss)
         if rules.verbose:
             print(f"Iteration {self.n_iter}, loss = {loss:.8f}")
-        if self.early_stopping:
+        if history.val_accuracy:
             self._note_score(network, history.val_accuracy[-1], rules)
-        else:
+        if not self.early_stopping:
             self._note_loss(loss, rules)
         if rules.learning_rate == "invscaling":
             self.rate = rules.learning_rate_init / (self.rows_seen + 1) ** rules.power_t
@@ -115,11 +116,12 @@ class Convergence:
         if rules.verbose:
             print(f"Validation score: {score:.6f}")
         self.validation_scores.append(score)
-        improved = score >= self.best_validation_score + rules.tol
-        self._unimproved = 0 if improved else self._unimproved + 1
-        if score > self.best_validation_score:
-            self.best_validation_score = score
-            self.best_parameters = network.parameters.copy()
+        if self.early_stopping:
+            improved = score >= self.best_validation_score + rules.tol
+            self._unimproved = 0 if improved else self._unimproved + 1
+            if score > self.best_validation_score:
+                self.best_parameters = network.parameters.copy()
+        self.best_validation_score = max(self.best_validation_score, score)
 
     def _note_loss(self, loss: float, rules: Rules) -> None:
         improved = loss <= self.best_loss - rules.tol

@@ -143,10 +143,10 @@ class FittedClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         self.out_activation_ = "softmax"
         self.n_iter_, self.t_ = watch.n_iter, watch.rows_seen
         self.loss_curve_, self.loss_ = watch.loss_curve, watch.loss
-        held_out = watch.early_stopping
-        self.best_loss_ = None if held_out else watch.best_loss
-        self.validation_scores_ = watch.validation_scores if held_out else None
-        self.best_validation_score_ = watch.best_validation_score if held_out else None
+        self.best_loss_ = None if watch.early_stopping else watch.best_loss
+        measured = watch.early_stopping or bool(watch.validation_scores)
+        self.validation_scores_ = watch.validation_scores if measured else None
+        self.best_validation_score_ = watch.best_validation_score if measured else None
         return self
 
     @property

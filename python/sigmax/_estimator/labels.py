@@ -67,13 +67,24 @@ def require_same_classes(given: Any, classes: Array) -> None:
         )
 
 
-def indices(y: Array, classes: Array) -> Array:
+def require_classes_of_previous_call(y: Array, classes: Array) -> None:
+    """Raise ValueError, in scikit-learn's words, if y (n,) has other classes: for warm_start."""
+    again = np.unique(y)
+    if not np.array_equal(again, classes):
+        raise ValueError(
+            "warm_start can only be used where `y` has the same classes as in the previous call to "
+            f"fit. Previously got {classes}, `y` has {again}"
+        )
+
+
+def indices(y: Array, classes: Array, name: str = "y") -> Array:
     """Return the index of each label of y (n,) in the sorted classes (n_classes,)."""
     unknown = np.flatnonzero(~np.isin(y, classes))
     if unknown.size:
         row = unknown[0]
         raise ValueError(
-            f"y, row {row}: {y.tolist()[row]!r}; expected one of the classes, {classes.tolist()}"
+            f"{name}, row {row}: {y.tolist()[row]!r}; expected one of the classes, "
+            f"{classes.tolist()}"
         )
     return np.searchsorted(classes, y).astype(np.int64, copy=False)
 

@@ -221,7 +221,11 @@ def weights(
 
 
 def class_weights(class_weight: object, classes: Array) -> str | tuple[float, ...] | None:
-    """Return class_weight with its dict, if it is one, as a weight per entry of classes."""
+    """Return class_weight with its dict, if it is one, as a weight per entry of classes.
+
+    A dict gives 1 to classes that it lacks. It may have others, since a part of the data may lack a
+    class, as in cross-validation; but a name that could not be a class of this y is an error.
+    """
     if class_weight is None:
         return None
     if isinstance(class_weight, str):
@@ -232,11 +236,15 @@ def class_weights(class_weight: object, classes: Array) -> str | tuple[float, ..
             "None"
         )
     index = {name: i for i, name in enumerate(classes.tolist())}
+    are_text = isinstance(next(iter(index)), str)
     per_class = [1.0] * len(classes)
     for name, weight in class_weight.items():
-        if name not in index:
+        if isinstance(name, str) != are_text:
             raise ValueError(
-                f"class_weight has {name!r}; expected one of the classes, {list(index)}"
+                f"class_weight has {name!r}; expected {'text' if are_text else 'numbers'}, as the "
+                f"classes are: {list(index)}"
             )
-        per_class[index[name]] = scalars.from_zero(weight, f"class_weight[{name!r}]")
+        checked = scalars.from_zero(weight, f"class_weight[{name!r}]")
+        if name in index:
+            per_class[index[name]] = checked
     return tuple(per_class)

@@ -14,7 +14,7 @@ try:
     from sklearn.base import BaseEstimator, ClassifierMixin  # type: ignore[import-untyped]
     from sklearn.exceptions import ConvergenceWarning  # type: ignore[import-untyped]
     from sklearn.model_selection import train_test_split  # type: ignore[import-untyped]
-    from sklearn.utils import check_random_state  # type: ignore[import-untyped]
+    from sklearn.utils import check_random_state, column_or_1d  # type: ignore[import-untyped]
     from sklearn.utils.metaestimators import available_if  # type: ignore[import-untyped]
     from sklearn.utils.multiclass import (  # type: ignore[import-untyped]
         check_classification_targets,
@@ -37,6 +37,7 @@ except ImportError:  # before 1.6 it is a method of the estimator
 
     _FINITE = "force_all_finite"
 
+_SOFT_TOLERANCE = 1e-3  # of the sum of a row's probabilities, as `Network.fit` has it
 COLUMNS = ("n_features_in_", "feature_names_in_")  # which fit takes from X
 
 __all__ = [
@@ -48,17 +49,18 @@ __all__ = [
     "check_examples",
     "check_is_fitted",
     "check_rows",
+    "check_validation",
     "random_state",
     "train_test_split",
 ]
 
 
-def check_rows(estimator: Any, X: object, dtype: Any, *, allow_nan: bool) -> Any:
+def check_rows(estimator: Any, X: object, dtype: Any, *, allow_nan: bool, name: str = "X") -> Any:
     """Return X as a C-ordered array or CSR matrix (n, estimator.n_features_in_) of dtype.
 
     Column names are compared with those of fit.
     """
-    return _validated(estimator, X, dtype, allow_nan, reset=False)
+    return _validated(estimator, X, dtype, allow_nan, name, reset=False)
 
 
 def check_examples(
@@ -73,16 +75,39 @@ def check_examples(
     if y is not None:
         require_one_kind(y)
         # first, because the array checks would only say that y has two dimensions
-        kind = _kind_of_target(y)
-        if kind.startswith("multilabel") or kind.endswith("multioutput"):
-            raise ValueError(
-                f"y is {kind}; expected one class per row, (n,): softmax gives a row one class. "
-                "sklearn.multioutput.MultiOutputClassifier fits one classifier per column"
-            )
+        _require_one_class_per_row(y, "y")
     twin = copy(estimator)
-    X, y = _validated(twin, X, dtype, allow_nan, y=y, reset=reset)
+    X, y = _validated(twin, X, dtype, allow_nan, "X", y=y, reset=reset)
     check_classification_targets(y)
     return X, y, {name: vars(twin)[name] for name in COLUMNS if name in vars(twin)}
+
+
+def check_validation(
+    estimator: Any, X_val: Any, y_val: Any, columns: dict[str, Any], dtype: Any
+) -> tuple[Any, Any]:
+    """Return X_val as `check_rows` does X, and y_val as an array (n,) of class labels.
+
+    columns are the COLUMNS of the X of this call of fit, with which X_val is compared, whatever the
+    estimator has so far. Errors name X_val and y_val.
+    """
+    require_one_kind(y_val, "y_val")
+    _require_one_class_per_row(y_val, "y_val")
+    twin = copy(estimator)
+    for name in COLUMNS:
+        vars(twin).pop(name, None)
+    vars(twin).update(columns)
+    try:
+        X_val = check_rows(twin, X_val, dtype, allow_nan=estimator.nan == "mean", name="X_val")
+    except ValueError as error:
+        text = str(error)
+        raise ValueError(text if text.startswith("X_val") else f"X_val: {text}") from None
+    labels = column_or_1d(y_val, warn=True)
+    if len(labels) != X_val.shape[0]:
+        raise ValueError(
+            f"y_val has {len(labels)} rows; expected one class for each of the {X_val.shape[0]} "
+            "rows of X_val"
+        )
+    return X_val, labels
 
 
 def random_state(given: Any) -> Any:
@@ -96,6 +121,33 @@ def random_state(given: Any) -> Any:
         ) from error
 
 
+def _require_one_class_per_row(y: object, name: str) -> None:
+    """Raise ValueError for a y of several columns, saying what its rows are."""
+    kind = _kind_of_target(y)
+    if not (kind.startswith("multilabel") or kind.endswith("multioutput")):
+        return
+    dense = y.toarray() if is_sparse(y) else np.asarray(y)  # type: ignore[attr-defined]
+    if dense.ndim == 2 and dense.dtype.kind in "biuf" and (dense >= 0).all():
+        if ((dense == 1).sum(axis=1) == 1).all() and (dense.sum(axis=1) == 1).all():
+            call = f"{name}.argmax(axis=1)"
+            if not isinstance(y, np.ndarray):
+                call = f"{name}.toarray()" if is_sparse(y) else f"numpy.asarray({name})"
+                call += ".argmax(axis=1)"
+            raise ValueError(
+                f"{name} is one-hot, {dense.shape}, with a single 1 in each row; expected one "
+                f"class per row, ({len(dense)},): {call}"
+            )
+        if (np.abs(dense.sum(axis=1, dtype=np.float64) - 1) <= _SOFT_TOLERANCE).all():
+            raise ValueError(
+                f"{name} has probabilities, {dense.shape}, which sum to 1 in each row; expected "
+                f"one class per row, ({len(dense)},). sigmax.Network.fit trains on such soft labels"
+            )
+    raise ValueError(
+        f"{name} is {kind}; expected one class per row, (n,): softmax gives a row one class. "
+        "sklearn.multioutput.MultiOutputClassifier fits one classifier per column"
+    )
+
+
 def _kind_of_target(y: object) -> str:
     try:
         with np.errstate(invalid="ignore"):  # a NaN, which the array checks report by name
@@ -105,7 +157,7 @@ def _kind_of_target(y: object) -> str:
     return kind
 
 
-def _validated(estimator: Any, X: Any, dtype: Any, allow_nan: bool, **given: Any) -> Any:
+def _validated(estimator: Any, X: Any, dtype: Any, allow_nan: bool, name: str, **given: Any) -> Any:
     given |= {"accept_sparse": "csr", "dtype": dtype, "order": "C"}
     given[_FINITE] = "allow-nan" if allow_nan else True
     try:
@@ -121,4 +173,4 @@ def _validated(estimator: Any, X: Any, dtype: Any, allow_nan: bool, **given: Any
         at = tuple(bad[0])
         place = at if sparse is None else (sparse.row[at], sparse.col[at])
         hint = ", or nan='mean' to fill in the mean for NaN" if np.isnan(values[at]) else ""
-        raise ValueError(f"{not_finite('X', place, values[at], values.dtype)}{hint}") from None
+        raise ValueError(f"{not_finite(name, place, values[at], values.dtype)}{hint}") from None

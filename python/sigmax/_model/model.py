@@ -11,6 +11,7 @@ import numpy as np
 
 from sigmax._boundary.arrays import Array, pointer
 from sigmax._boundary.layout import Layout, Views
+from sigmax._boundary.lazily import imports
 from sigmax._boundary.scalars import above_zero, as_integer
 from sigmax._boundary.status import check
 from sigmax._data.examples import Examples, as_examples
@@ -20,37 +21,16 @@ from sigmax._model.guard import Guard
 from sigmax._sigmax import lib
 
 if TYPE_CHECKING:
+    from sigmax._model.kept_optimizer import KeptOptimizer
     from sigmax._sigmax import CData
 
 INITS = {"lecun": lib.SIGMAX_LECUN, "glorot": lib.SIGMAX_GLOROT, "large": lib.SIGMAX_LARGE}
 _MAX_SEED = 2**64 - 1
 _NAMES = {"sizes", "dtype", "parameters", "seed", "epochs_trained"}
-_OPTIONAL = {"temperature", "preparation"}  # which the first release did not have
+_OPTIONAL = {"temperature", "preparation", "kept_optimizer"}  # a pickle of an older day has none
 
 A = TypeVar("A")
 T = TypeVar("T")
-
-
-@dataclass(slots=True)
-class KeptOptimizer:
-    """What `partial_fit` leaves for its next call.
-
-    Attributes
-    ----------
-    optimizer : str
-        The optimiser that made it.
-    values : numpy.ndarray
-        sigmax_state_count() numbers of the network's dtype, which C goes on to write.
-    updates : int
-        Updates done so far.
-    seed : int
-        Of dropout's masks.
-    """
-
-    optimizer: str
-    values: Array
-    updates: int
-    seed: int
 
 
 @dataclass(slots=True, eq=False)
@@ -75,7 +55,8 @@ class Model:
     guard : Guard
         Keeps readers from parameters that are half written.
     kept_optimizer : KeptOptimizer or None
-        Of `partial_fit`; neither a copy nor a file has it, and `fit` begins without.
+        Of `partial_fit`. Pickles and deep copies have it, other copies and files do not, and `fit`
+        begins without.
     call_rows : int
         How many rows C may infer in one call, for which Ctrl-C waits.
     """
@@ -123,8 +104,11 @@ class Model:
         check(lib.sigmax_initialize(layout.handle, model.pointer, INITS[init], checked_seed))
         return model
 
-    def copy(self, dtype: np.dtype[Any] | None = None) -> Model:
+    def copy(self, dtype: np.dtype[Any] | None = None, *, with_optimizer: bool = False) -> Model:
         """Return an independent model with the same numbers, in another precision if asked for.
+
+        with_optimizer copies kept_optimizer, too, except while another thread trains: it belongs to
+        the end of a call of `partial_fit`.
 
         Examples
         --------
@@ -137,6 +121,9 @@ class Model:
             twin.arena[:] = self.arena
             twin.preparation, twin.temperature = self.preparation, self.temperature
             twin.epochs_trained = self.epochs_trained
+            kept, trainer = self.kept_optimizer, self.guard.trainer
+            if with_optimizer and kept is not None and trainer in (None, get_ident()):
+                twin.kept_optimizer = kept.copy()
 
         self.guard.read(take)
         return twin
@@ -176,8 +163,10 @@ class Model:
         """Return X and y as C takes them; with at_once now, where they are in memory."""
         return self.examples(X, y, names).prepared(self.preparation, at_once=at_once)
 
-    def to_dict(self) -> dict[str, object]:
+    def to_dict(self, *, with_optimizer: bool = False) -> dict[str, object]:
         """Return all of a model whose parameters are finite; preparation is (mean, scale, fill).
+
+        with_optimizer adds kept_optimizer where there is one; see `copy`.
 
         Raises ValueError when a parameter is not finite.
 
@@ -188,10 +177,10 @@ class Model:
         """
         model = self
         if self.guard.trainer != get_ident():  # the training thread may store it without a copy
-            model = self.copy()
+            model = self.copy(with_optimizer=with_optimizer)
         layout, p = model.layout, model.preparation
         layout.require_finite(model.arena, "a network that is stored")
-        return {
+        state: dict[str, object] = {
             "sizes": layout.sizes,
             "dtype": layout.dtype.name,
             "parameters": model.arena,
@@ -200,6 +189,9 @@ class Model:
             "temperature": model.temperature,
             "preparation": None if p is None else (p.mean, p.scale, p.fill),
         }
+        if with_optimizer and model.kept_optimizer is not None:
+            state["kept_optimizer"] = model.kept_optimizer.to_tuple()
+        return state
 
     @classmethod
     def from_dict(cls, state: object) -> Model:
@@ -218,7 +210,7 @@ class Model:
         if not isinstance(state, dict) or not names >= _NAMES or names - _NAMES - _OPTIONAL:
             raise ValueError(
                 f"the state of a network holds {', '.join(sorted(_NAMES))}, perhaps "
-                f"{' and '.join(sorted(_OPTIONAL))}, and nothing else"
+                f"{', '.join(sorted(_OPTIONAL))}, and nothing else"
             )
         layout = Layout(state["sizes"], state["dtype"])
         seed = as_integer(state["seed"], "seed", 0, _MAX_SEED)
@@ -235,4 +227,9 @@ class Model:
         layout.require_finite(model.arena, "a stored network")
         model.temperature = above_zero(state.get("temperature", 1.0), "temperature")
         model.preparation = as_preparation(state.get("preparation"), layout.n_in)
+        if "kept_optimizer" in state:
+            with imports:
+                from sigmax._model.kept_optimizer import as_kept_optimizer
+
+            model.kept_optimizer = as_kept_optimizer(state["kept_optimizer"], layout)
         return model

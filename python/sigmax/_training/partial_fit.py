@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from sigmax._data.sources import KnownExamples, open_data
 from sigmax._data.weighting import row_weights
-from sigmax._model.model import KeptOptimizer
+from sigmax._model.kept_optimizer import KeptOptimizer
 from sigmax._training.epoch import (
     Pace,
     c_training,
