@@ -26,7 +26,8 @@ SETTINGS = {
 def data(n=160):
     rng = np.random.default_rng(0)
     X = rng.normal(size=(n, 3))
-    return X, np.array(["in", "out", "far"])[np.digitize(X @ [1.0, 2.0, 0.0] + 0.3 * X[:, 0] ** 2, [-1.0, 1.0])]
+    kind = np.digitize(X @ [1.0, 2.0, 0.0] + 0.3 * X[:, 0] ** 2, [-1.0, 1.0])
+    return X, np.array(["in", "out", "far"])[kind]
 
 
 def losses(classifier, y):
