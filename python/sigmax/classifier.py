@@ -90,7 +90,7 @@ class SigmaxClassifier(FittedClassifier):
         Neurons of each hidden layer; () is softmax regression.
     activation : {"logistic"}
     solver : {"adam", "sgd", "lbfgs", "adamw", "rmsprop"}
-        See `Network.fit`'s optimizer. "sgd" has momentum. "lbfgs" needs SciPy.
+        See `Network.fit`'s optimizer. "sgd" has momentum.
     alpha : float
         Penalty on the squared weights, >= 0, see above.
     batch_size : int or "auto"

@@ -279,7 +279,8 @@ class Network:
 
         It minimises C + (l2/2) sum w^2 + l1 sum |w|, with sums over weights, not biases. A second
         call continues with the present parameters and shuffles, and a new optimiser.
-        After any exception, Ctrl-C included, the network keeps its progress and stays usable.
+        After any exception, Ctrl-C included, the network keeps its progress and stays usable; with
+        early stopping it then has the best parameters so far, and a checkpoint the last ones.
         One seed gives the same parameters to the bit, whatever the number of threads, with one
         build on one instruction set. Other threads may use the network meanwhile: each answer
         belongs to the parameters between two updates. Writing to `parameters`, `weights` and
@@ -298,11 +299,15 @@ class Network:
             How much each row counts, finite and >= 0; only ratios matter. A batch of m rows uses
             sum s dC_x/dw / (m mean(s)), the mean being over all rows of the training.
         resume : path, optional
-            A checkpoint to resume, up to its number of epochs and with its options. Pass the data
+            A checkpoint to resume, with its options. Pass the data
             and the options that are functions again; others may be omitted. Other data raise an
             error (of an X beyond 1 GiB, 64 rows are compared; of a stream, none). The network gets
             the state in the checkpoint, which is written further unless `checkpoint` names another
-            file.
+            file. `epochs` may be another number than at the beginning, though not below those that
+            are done: the result is that of a training that had this number from its beginning.
+            With schedule="cosine" it may not, since every rate depends on it. With a larger number
+            a finished training goes on, also one that a callback ended; one that early stopping or
+            L-BFGS itself ended is returned as it is.
         epochs : int
             Passes over the data, >= 0.
         batch_size : int
@@ -312,13 +317,15 @@ class Network:
             Finite and > 0; None stands for 0.5 (sgd), 0.1 (momentum, nesterov) or 0.001 (rmsprop,
             adam, adamw).
         optimizer : {"sgd", "momentum", "nesterov", "rmsprop", "adam", "adamw", "lbfgs"}
-            The formulas are PyTorch's, see csrc/sigmax_api.h. "lbfgs" is SciPy's L-BFGS-B over all
-            rows at once: an epoch is one of its iterations (Byrd, Lu, Nocedal & Zhu 1995).
+            The formulas are PyTorch's, see csrc/sigmax_api.h. "lbfgs" is L-BFGS over all rows at
+            once: an epoch is one of its iterations (Nocedal 1980; steps as in L-BFGS-B, Byrd, Lu,
+            Nocedal & Zhu 1995, by the line search of More & Thuente 1994).
         momentum, beta1, beta2, rho, epsilon : float
             Numbers of the optimisers, by default 0.9, 0.9, 0.999, 0.99 and 1e-8.
         gtol, max_evaluations : float, int or None
-            For lbfgs: training ends when no entry of the gradient is larger than gtol, or after
-            max_evaluations evaluations of the cost, counted from each checkpoint.
+            For lbfgs: training ends when no entry of the gradient is larger than gtol, when an
+            iteration lowers the objective f by no more than 2.2e-9 max(|f|, 1), or after the
+            iteration that exceeds max_evaluations evaluations of the cost.
         weight_decay : float or None
             For adamw; None stands for 0.01.
         l2, l1 : float
@@ -364,10 +371,9 @@ class Network:
             its exceptions are passed on.
         checkpoint : path, optional
             Where to write a checkpoint after every `checkpoint_every` epochs, at the end, and on
-            Ctrl-C (not with lbfgs, which resumes from the last one).
-        checkpoint_every : int or None
-            Epochs between checkpoints, >= 1; None stands for 1, and for 10 with lbfgs, which
-            forgets the last steps at each.
+            Ctrl-C.
+        checkpoint_every : int
+            Epochs between checkpoints, >= 1.
         progress : bool
             Draw a progress bar.
 
@@ -382,7 +388,7 @@ class Network:
             When an option or an array is not as described, or a parameter is not finite.
         DivergedError
             When a batch makes the cost or a parameter infinite or NaN. The parameters from before
-            that batch are kept.
+            that batch are kept; with early stopping, the best ones are restored.
         RuntimeError
             When another thread is training this network.
         ImportError

@@ -145,6 +145,27 @@ static void check_permutation(size_t n)
 /* ---- lengths --------------------------------------------------------------------------------------------------- */
 
 /* Every tail of vectors and of the short sums, then the edges of blocks. */
+/* ---- the dot product --------------------------------------------------------------------------------------------- */
+
+/* The same bits wherever the operands lie, also where they are the same; nothing outside them is read. */
+static void check_dot(size_t n)
+{
+    double first_sum = 0, first_square = 0;
+    for (int placement = 0; placement < N_PLACEMENTS; placement++) {
+        const struct operands o = lay_out(SIGMAX_FLOAT64, n, n, n * sizeof(double), sizeof(double), placement);
+        const double sum = sigmax_dot(o.z, o.y, n), square = sigmax_dot(o.z, o.z, n);
+        double expected = 0, size = 0;
+        for (size_t i = 0; i < n; i++) {
+            expected += z_values[i] * y_values[i];
+            size += fabs(z_values[i] * y_values[i]);
+        }
+        if (placement == 0) first_sum = sum, first_square = square;
+        CHECK(fabs(sum - expected) <= (double)n * DBL_EPSILON * size, "dot of %zu: %g, expected %g", n, sum, expected);
+        CHECK(sum == first_sum && square == first_square, "dot of %zu: other bits with placement %d", n, placement);
+        CHECK(square > 0, "dot of %zu with itself: %g", n, square);
+    }
+}
+
 static size_t lengths(size_t *into)
 {
     static const size_t edges[] = {127, 128, 129, 255, 256, 257, 511, 512, 513, 527, 528, 1023, 1024, 1025, 1040, 1041};
@@ -179,5 +200,7 @@ int main(void)
         }
     }
     for (size_t i = 0; i < n_k; i++) check_permutation(k[i]);
+    for (size_t i = 0; i < n_k; i++) check_dot(k[i]);
+    CHECK(sigmax_dot(NULL, NULL, 0) == 0, "dot of nothing");
     return CHECK_DONE();
 }

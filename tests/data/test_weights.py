@@ -28,7 +28,6 @@ def network():
 def full_batch(optimizer, rows):
     """Seven steps over all rows at once."""
     if optimizer == "lbfgs":
-        pytest.importorskip("scipy")
         return {"epochs": 7, "optimizer": optimizer}
     return {"epochs": 7, "batch_size": rows, "optimizer": optimizer, "shuffle": False}
 

@@ -15,6 +15,7 @@ ARROWS = {
     "calls": {"machine", "engine.h", "random.h", "sigmax.h"},
     "machine": {"sigmax.h"},
     "engine": {"engine.h", "random.h"},
+    "dot.c": {"sigmax.h"},
     "engine.h": {"sigmax.h"},
     "random.c": {"random.h", "sigmax.h"},
     "random.h": set(),

@@ -88,6 +88,7 @@ def sound_files(folder):
                 **{"optimizer": "adam", "dropout": 0.2, "class_weight": {0: 2.0}, "l2": 0.1},
                 **{"validation_fraction": 0.3, "early_stopping": "cost", "standardize": True},
             },
+            "checkpoint lbfgs": {"optimizer": "lbfgs", "l2": 0.01},
             "checkpoint plateau": {"optimizer": "momentum", "schedule": "plateau"},
         }.items():
             network = sigmax.Network(SIZES, seed=4)

@@ -146,10 +146,9 @@ def test_a_reading_that_a_writing_disturbed_is_done_again():
 
 
 def test_parameters_as_a_whole_during_lbfgs(data, tried):
-    pytest.importorskip("scipy")
     X, y = data
     states, options = set(), {"optimizer": "lbfgs", "epochs": 5, "l2": 1e-3}
-    sizes = (SIZES[0], 40, 10)  # too small for threads in SciPy
+    sizes = (SIZES[0], 40, 10)
     network = sigmax.Network(sizes, seed=7)
     states.add(network.copy().parameters.tobytes())
     network.fit(

@@ -84,8 +84,6 @@ SOURCES = {
 
 @pytest.mark.parametrize("name", SOURCES)
 def test_any_number_of_threads_for_every_source(data, name, tmp_path, tried):
-    if name == "L-BFGS":
-        pytest.importorskip("scipy")
     X, y, options = SOURCES[name](*data, tmp_path)
     found = {}
     for threads in (1, 2, 3, 7, 16):

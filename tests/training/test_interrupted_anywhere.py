@@ -11,7 +11,7 @@ import sigmax
 PACKAGE = Path(sigmax.__file__).parent
 TRAINING = (
     *("fit", "run", "epoch", "stopping", "schedules", "checkpoint_file", "resuming"),
-    "training_state",
+    *("training_state", "full_batch", "lbfgs"),
 )
 LOOP = {str(PACKAGE / "_training" / f"{name}.py") for name in TRAINING}
 LOOP |= {str(PACKAGE / "_model" / "inference.py"), str(PACKAGE / "_data" / "sources.py")}
@@ -57,6 +57,7 @@ STEPPED = {"epochs": 6, "batch_size": 4, "schedule": "plateau", "schedule_epochs
 RUNS = {
     "array": {**STEPPED, "optimizer": "adam", "learning_rate": 0.05, "dropout": 0.3,
               "early_stopping": "cost", "patience": 2, "validation_fraction": 0.3},
+    "lbfgs": {"epochs": 6, "optimizer": "lbfgs", "l2": 0.01},
     "stream": {**STEPPED, "optimizer": "momentum", "warmup_epochs": 1, "standardize": True},
     "memmap": {**STEPPED, "optimizer": "rmsprop", "learning_rate": 0.01, "class_weight": [1, 2, 3],
                "checkpoint_every": 2},

@@ -1,19 +1,21 @@
-"""optimizer="lbfgs": SciPy's L-BFGS-B on the objective of the reference, wherever the rows are."""
+"""optimizer="lbfgs": as SciPy's L-BFGS-B on the reference's objective, wherever the rows are."""
 
 import itertools
 import sys
 
 import numpy as np
+import processes
 import pytest
 import reference_training
 import sigmax
-from bad_input import refused
 from helpers import assert_close, random_data, reference_parameters
 from reference import one_hot
-from sigmax._training import lbfgs
-
-optimize = pytest.importorskip("scipy.optimize")
-sparse = pytest.importorskip("scipy.sparse")
+from sigmax._training import full_batch, lbfgs
+from sigmax._training.options import FitOptions
+from sigmax._training.run import Run
+from sigmax._training.training_data import assemble
+from sigmax._training.training_state import TrainingState
+from sigmax.errors import PYTHON
 
 SIZES = (5, 7, 3)
 ROWS = 200
@@ -31,6 +33,7 @@ def network(dtype="float64"):
 
 def reference_minimum(made, X, y, weights, *, l2=0.0, label_smoothing=0.0, epochs):
     """SciPy on the reference's objective and gradient: the parameters after so many iterations."""
+    optimize = pytest.importorskip("scipy.optimize")
     targets = reference_training.smoothed(y, label_smoothing)
 
     def objective(w):
@@ -53,7 +56,9 @@ def reference_minimum(made, X, y, weights, *, l2=0.0, label_smoothing=0.0, epoch
 def test_it_is_scipys_on_the_references_objective(
     data, rng, targets, weighted, label_smoothing, monkeypatch
 ):
-    monkeypatch.setattr(lbfgs, "OPERATIONS", 1)  # blocks of 64 rows: the gradient is a sum of four
+    monkeypatch.setattr(
+        full_batch, "OPERATIONS", 1
+    )  # blocks of 64 rows: the gradient is a sum of four
     X, labels, soft = data
     y = labels if targets == "labels" else soft
     weights = rng.uniform(0.0, 3.0, ROWS) if weighted else None
@@ -97,6 +102,7 @@ def test_it_converges_and_says_so(data, dtype):
 
 
 def test_all_kinds_of_rows_give_the_same(data, tmp_path):
+    sparse = pytest.importorskip("scipy.sparse")
     X, y, _ = data
     X[np.abs(X) < 0.7] = 0
     mapped = np.memmap(tmp_path / "X", np.float64, "w+", shape=X.shape)
@@ -135,14 +141,14 @@ def test_an_interruption_leaves_the_last_accepted_parameters(data, error, monkey
     X, y, _ = data
     made, plain = network(), network()
     calls = itertools.count()
-    backprop = lbfgs._Stretch._backprop
+    backprop = full_batch._Objective._backprop
 
     def interrupted(self, block):
         if next(calls) == 12:
             raise error
         return backprop(self, block)
 
-    monkeypatch.setattr(lbfgs._Stretch, "_backprop", interrupted)
+    monkeypatch.setattr(full_batch._Objective, "_backprop", interrupted)
     with pytest.raises(error):
         made.fit(X, y, optimizer="lbfgs", epochs=99)
     assert 3 < made.epochs_trained < 12
@@ -167,15 +173,16 @@ def test_divergence(data):
     np.testing.assert_array_equal(made.parameters, before)
 
 
-def test_a_missing_scipy_is_asked_for_by_name(data, monkeypatch):
+def test_it_needs_no_scipy(data, monkeypatch):
     X, y, _ = data
+    with_scipy, without = network(), network()
+    with_scipy.fit(X, y, optimizer="lbfgs", epochs=9)
     for name in list(sys.modules):
         if name.split(".")[0] == "scipy":
             monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, "scipy", None)  # importing it fails from now on
-    made = network()
-    calls = {"fit": lambda: made.fit(X, y, optimizer="lbfgs")}
-    refused(made, calls, ImportError, "needs SciPy", "sigmax[scipy]")
+    without.fit(X, y, optimizer="lbfgs", epochs=9)
+    np.testing.assert_array_equal(without.parameters, with_scipy.parameters)
 
 
 def test_it_ends_at_the_gradient_or_the_evaluations_that_are_asked_for(data):
@@ -192,3 +199,49 @@ def test_it_ends_at_the_gradient_or_the_evaluations_that_are_asked_for(data):
         assert 0 < found <= largest
     assert few.fit(X, y, optimizer="lbfgs", max_evaluations=4).stopped == "max_evaluations"
     assert 0 < few.epochs_trained <= 4
+
+
+def test_the_optimum_of_a_convex_problem_is_scipys(data):
+    X, y, _ = data
+    optimize = pytest.importorskip("scipy.optimize")
+    made = sigmax.Network((5, 3), dtype="float64", seed=5)
+    problem = objective_of(made, X, y, l2=0.01)
+    start = made.parameters.copy()
+    tight = {"gtol": 1e-9, "ftol": 0.0, "maxiter": 9999}
+    theirs = optimize.minimize(problem, start, jac=True, method="L-BFGS-B", options=tight)
+    method = lbfgs.Lbfgs(lbfgs.LbfgsState(start), gtol=1e-9, ftol=0.0)
+    while not method.state.converged:
+        method.tell(*problem(method.point))
+    assert np.abs(problem(method.state.x)[1]).max() <= 1e-9
+    assert problem(method.state.x)[0] == pytest.approx(theirs.fun, abs=1e-12)
+    assert_close(method.state.x, theirs.x, 1e-6)
+    # and by fit, which also ends where an iteration gains too little
+    made.fit(X, y, optimizer="lbfgs", l2=0.01, gtol=0.0, epochs=9999)
+    assert problem(made.parameters)[0] == pytest.approx(theirs.fun, abs=1e-9)
+
+
+def objective_of(made, X, y, l2):
+    """The function that fit minimises."""
+    options = FitOptions(optimizer="lbfgs", l2=l2)
+    data = assemble(made._model, X, y, options)
+    run = Run(made._model, made, data, options, TrainingState(), PYTHON)
+    objective = full_batch._Objective(run)
+
+    def function(x):
+        found = objective(np.asarray(x))
+        return found.value, found.gradient
+
+    return function
+
+
+@pytest.mark.parametrize("dtype", [pytest.param("float32", marks=pytest.mark.thorough), "float64"])
+def test_the_same_bits_with_any_blas(dtype):
+    variables = [
+        {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"},
+        {"OMP_NUM_THREADS": "2", "OPENBLAS_NUM_THREADS": "2"},
+        {"OPENBLAS_CORETYPE": "Nehalem"},
+    ]
+    found = {
+        processes.run("programs/hash_of_lbfgs.py", dtype, env=changed) for changed in variables
+    }
+    assert len(found) == 1, found

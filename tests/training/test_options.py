@@ -287,10 +287,3 @@ def test_unknown_options_are_refused_with_the_one_that_was_meant():
         TypeError, "partial_fit", "epochs", "batch_size",
     )  # fmt: skip
     refused(network, {"fit": lambda: network.fit(X, y, xyzzy=1)}, TypeError, "xyzzy", "epochs")
-
-
-def test_lbfgs_keeps_its_memory_for_ten_epochs():
-    assert FitOptions(checkpoint="a").epochs_per_checkpoint == 1
-    assert FitOptions(checkpoint="a", optimizer="lbfgs").epochs_per_checkpoint == 10
-    options = FitOptions(checkpoint="a", optimizer="lbfgs", checkpoint_every=3)
-    assert options.epochs_per_checkpoint == 3

@@ -211,48 +211,6 @@ def test_a_second_fit(interrupt, path, data):
     assert second.epochs_trained == 4
 
 
-def test_lbfgs_goes_on_from_its_last_checkpoint(path, data):
-    pytest.importorskip("scipy")
-    X, y = data
-    options = {"optimizer": "lbfgs", "epochs": 12, "checkpoint_every": 5, "l2": 1e-3}
-    whole = new_network("float64")
-    expected = whole.fit(X, y, checkpoint=path.with_name("whole.npz"), **options)
-    assert expected.epochs == 12
-    for stop in (6, 8, 11):
-
-        def ctrl_c(network, epoch, history, stop=stop):
-            if epoch == stop:
-                raise KeyboardInterrupt
-
-        with pytest.raises(KeyboardInterrupt):
-            new_network("float64").fit(X, y, checkpoint=path, callbacks=[ctrl_c], **options)
-        assert checkpoints.load(path).state.epoch == (stop + 1) // 5 * 5
-        second = new_network("float64")
-        history = second.fit(X, y, resume=path, callbacks=[lambda *_: None])
-        equals(second, history, whole, expected)
-
-
-def test_lbfgs_keeps_its_memory_between_checkpoints_by_default(path, data):
-    pytest.importorskip("scipy")
-    X, y = data
-    options = {"optimizer": "lbfgs", "epochs": 20, "l2": 1e-3}
-
-    def ctrl_c(network, epoch, history):
-        if epoch == 14:
-            raise KeyboardInterrupt
-
-    whole, steepest, second = (new_network("float64") for _ in range(3))
-    expected = whole.fit(X, y, checkpoint=path, **options)
-    steepest.fit(X, y, checkpoint=path, checkpoint_every=1, **options)
-    assert whole.cost(X, y) < 0.9 * steepest.cost(X, y)
-    with pytest.raises(KeyboardInterrupt) as caught:
-        new_network("float64").fit(X, y, checkpoint=path, callbacks=[ctrl_c], **options)
-    assert "goes on" in caught.value.__notes__[0]
-    assert checkpoints.load(path).state.epoch == 10
-    history = second.fit(X, y, resume=path, callbacks=[lambda *_: None])
-    equals(second, history, whole, expected)
-
-
 # ---- data that are not arrays --------------------------------------------------------------------
 
 

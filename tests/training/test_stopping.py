@@ -1,5 +1,7 @@
 """Early stopping: when it stops, and that the best parameters come back."""
 
+import os
+
 import numpy as np
 import pytest
 import sigmax
@@ -131,20 +133,84 @@ def test_without_early_stopping_the_last_parameters_stay(data):
     assert network.cost(X_val, y_val) == history.val_cost[-1] > min(history.val_cost)
 
 
-def test_ctrl_c_keeps_the_last_parameters(data):
+def raise_after(error, last_epoch):
+    def callback(network, epoch, history):
+        if epoch == last_epoch:
+            raise error
+
+    return callback
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, RuntimeError, SystemExit, MemoryError])
+@pytest.mark.parametrize("monitor", ["cost", "accuracy"])
+def test_an_exception_leaves_the_best_parameters(data, error, monitor, dtype, tmp_path):
+    X, y, X_val, y_val = data
+    network = sigmax.Network(SIZES, seed=2, dtype=dtype)
+    whole, resumed = network.copy(), network.copy()
+    more = {"X_val": X_val, "y_val": y_val}
+    options = {"learning_rate": 1.0, "early_stopping": monitor, "patience": 99}
+    expected = whole.fit(X, y, **options, **more)
+    values = np.array(getattr(expected, f"val_{monitor}")[:21])
+    best = int(values.argmin() if monitor == "cost" else values.argmax())
+    assert best < 20 < expected.epochs
+
+    path = tmp_path / "run.npz"
+    stop = [raise_after(error, 20)]
+    with pytest.raises(error):
+        network.fit(X, y, callbacks=stop, checkpoint=path, **options, **more)
+    assert getattr(network, monitor)(X_val, y_val) == values[best]
+    assert network.epochs_trained == 21
+    # the checkpoint has the last ones
+    history = resumed.fit(X, y, resume=path, callbacks=[lambda *_: None], **more)
+    assert history.val_cost == expected.val_cost and history.best_epoch == expected.best_epoch
+    np.testing.assert_array_equal(resumed.parameters, whole.parameters)
+
+
+def test_an_exception_before_the_first_epoch_is_over_has_no_best(data):
+    _, _, X_val, y_val = data
+    network = sigmax.Network(SIZES, seed=2)
+    before = network.parameters.copy()
+    with pytest.raises(RuntimeError):
+        network.fit(
+            lambda: raise_after(RuntimeError, 0)(None, 0, None),
+            X_val=X_val, y_val=y_val, early_stopping="cost",
+        )  # fmt: skip
+    np.testing.assert_array_equal(network.parameters, before)
+
+
+def test_divergence_leaves_the_best_parameters(data):
     X, y, X_val, y_val = data
     network = sigmax.Network(SIZES, seed=2)
-    plain = network.copy()
-    options = {"X_val": X_val, "y_val": y_val, "learning_rate": 1.0}
+    whole = network.copy()
+    options = {"X_val": X_val, "y_val": y_val, "early_stopping": "cost", "patience": 99, "l2": 1.0}
+    expected = whole.fit(X, y, epochs=9, schedule=lambda epoch: 0.1, **options)
+    with pytest.raises(sigmax.DivergedError):
+        network.fit(X, y, schedule=lambda epoch: 0.1 if epoch < 9 else 3e38, **options)
+    assert network.cost(X_val, y_val) == min(expected.val_cost)
+    np.testing.assert_array_equal(network.parameters, whole.parameters)
 
-    def interrupt(network, epoch, history):
+
+def test_a_checkpoint_that_fails_on_ctrl_c_leaves_the_best_parameters(data, tmp_path, monkeypatch):
+    X, y, X_val, y_val = data
+    network = sigmax.Network(SIZES, seed=2)
+    options = {"X_val": X_val, "y_val": y_val, "learning_rate": 1.0, "early_stopping": "cost"}
+    costs = []
+
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    def callback(network, epoch, history):
+        costs[:] = history.val_cost
         if epoch == 20:
+            monkeypatch.setattr(os, "fsync", full)
             raise KeyboardInterrupt
 
-    with pytest.raises(KeyboardInterrupt):
-        network.fit(X, y, early_stopping="cost", patience=99, callbacks=[interrupt], **options)
-    plain.fit(X, y, epochs=21, **options)
-    np.testing.assert_array_equal(network.parameters, plain.parameters)
+    with pytest.raises(OSError, match="No space"):
+        network.fit(
+            X, y, callbacks=[callback], patience=99, checkpoint=tmp_path / "run.npz", **options
+        )
+    assert len(costs) == 21 and min(costs) < costs[-1]
+    assert network.cost(X_val, y_val) == min(costs)
 
 
 def test_early_stopping_needs_validation_data(data):

@@ -10,6 +10,9 @@ in a model file, and of these:
 | progress           | uint8, (n,)       | JSON in UTF-8: the numbers of `TrainingState`          |
 | moments            | as the parameters | the optimiser's state, (0,) where it has none          |
 | best               | as the parameters | optional: the best parameters so far                   |
+| last               | as the parameters | optional: those after the last epoch, if others        |
+| lbfgs_x            | float64, (n)      | optional, of L-BFGS: its point; n parameters           |
+| lbfgs_s, lbfgs_y   | float64, (k n)    | with it: `Pair.s` and `Pair.y` of its k last steps     |
 | history_...        | float64, (epochs) | a series of `History`, (0,) where it is empty          |
 
 JSON keeps every bit of a float64 and executes nothing. Data and functions are not stored: they are
@@ -32,7 +35,8 @@ from sigmax._formats import archive
 from sigmax._model import model_file
 from sigmax._sigmax import lib
 from sigmax._training.history import SERIES, History
-from sigmax._training.options import OPTIONS, FitOptions
+from sigmax._training.lbfgs import MEMORY, LbfgsState, Pair, dot
+from sigmax._training.options import DEFAULTS, OPTIONS, FitOptions
 from sigmax._training.training_state import TrainingState, new_progress
 from sigmax.errors import FileFormatError
 
@@ -44,7 +48,7 @@ VERSION = 1
 
 _HISTORY = tuple(f"history_{name}" for name in SERIES)
 _REQUIRED = ("progress", "moments", *_HISTORY)
-_OPTIONAL = ("best",)
+_OPTIONAL = ("best", "last", "lbfgs_x", "lbfgs_s", "lbfgs_y")
 
 _COUNTS = ("epoch", "position", "batch", "step")
 _SUMS = ("cost", "n_correct", "seconds")
@@ -161,6 +165,8 @@ def _options(stored: dict[str, Any]) -> tuple[dict[str, Any], frozenset[str]]:
     for name in stored.keys() ^ known:
         problem = "is not an option of this release" if name in stored else "is missing"
         raise FileFormatError(f"options: {name!r} {problem}")
+    if stored["checkpoint_every"] is None:  # as earlier releases wrote its default
+        stored["checkpoint_every"] = DEFAULTS["checkpoint_every"]
     functions = frozenset(name for name, value in stored.items() if value == _FUNCTION)
     values = {name: _unpaired(value) for name, value in stored.items() if name not in functions}
     if not functions <= {"schedule", "callbacks"}:
@@ -204,6 +210,11 @@ def state_arrays(state: TrainingState, model: Model) -> dict[str, Any]:
         "n_correct": c.n_correct,
         "seconds": state.elapsed,
     }
+    if state.search is not None:
+        progress |= {
+            "evaluations": state.search.evaluations,
+            "converged": state.search.converged,
+        }
     progress |= {
         "n_rows": state.n_rows,
         "finished": state.finished,
@@ -217,8 +228,13 @@ def state_arrays(state: TrainingState, model: Model) -> dict[str, Any]:
         "progress": as_json(progress),
         "moments": np.asarray(state.optimizer_state, model.layout.dtype),
     }
-    if state.best is not None:
-        arrays["best"] = state.best
+    arrays |= {
+        name: array
+        for name, array in (("best", state.best), ("last", state.last))
+        if array is not None
+    }
+    if state.search is not None:
+        arrays |= _search_arrays(state.search)
     for name, array in zip(SERIES, _HISTORY, strict=True):
         arrays[array] = np.asarray(getattr(state.history, name), np.float64)
     return arrays
@@ -259,9 +275,6 @@ def as_state(
         moments.size == 0 and numbers["step"] and state_count
     ):
         raise FileFormatError(f"moments has {moments.size} entries; expected {state_count}")
-    best = _finite(arrays, "best", model) if "best" in arrays else None
-    if best is not None and best.size != model.layout.n_parameters:
-        raise FileFormatError(f"best has {best.size} entries; expected {model.layout.n_parameters}")
     return TrainingState(
         epoch=numbers["epoch"],
         progress=new_progress(
@@ -275,7 +288,9 @@ def as_state(
         optimizer_state=moments.copy(),
         history=history,
         stopping=read.mapping("stopping", "value", "epoch", "waited"),
-        best=None if best is None else best.copy(),
+        best=_parameters(arrays, "best", model),
+        last=_parameters(arrays, "last", model),
+        search=_search(arrays, read, model, options["optimizer"]),
         schedule=read.mapping("schedule", "share", "best", "waited"),
         n_rows=n_rows,
         marks=read.marks(),
@@ -343,7 +358,7 @@ def _history(arrays: Mapping[str, Array], read: _Numbers) -> History:
 
 
 def _state_count(model: Model, optimizer: str) -> int:
-    if optimizer == "lbfgs":  # SciPy's own memory is not stored: it is reset at each checkpoint
+    if optimizer == "lbfgs":  # its state is another one
         return 0
     kind = getattr(lib, f"SIGMAX_{optimizer.upper()}")
     return lib.sigmax_state_count(model.layout.handle, kind)
@@ -356,6 +371,64 @@ def _finite(arrays: Mapping[str, Array], name: str, model: Model) -> Array:
             f"{name} has an infinity or NaN at {int(np.argmin(np.isfinite(array)))}"
         )
     return array.astype(model.layout.dtype, copy=False)
+
+
+def _parameters(arrays: Mapping[str, Array], name: str, model: Model) -> Array | None:
+    """Return parameters that a checkpoint may have, or None."""
+    if name not in arrays:
+        return None
+    array, n_parameters = _finite(arrays, name, model), model.layout.n_parameters
+    if array.size != n_parameters:
+        raise FileFormatError(f"{name} has {array.size} entries; expected {n_parameters}")
+    return array.copy()
+
+
+def _search_arrays(search: LbfgsState) -> dict[str, Array]:
+    empty = np.empty(0)
+    return {
+        "lbfgs_x": search.x,
+        "lbfgs_s": np.concatenate([empty, *(pair.s for pair in search.memory)]),
+        "lbfgs_y": np.concatenate([empty, *(pair.y for pair in search.memory)]),
+    }
+
+
+def _search(
+    arrays: Mapping[str, Array], read: _Numbers, model: Model, optimizer: str
+) -> LbfgsState | None:
+    """Return where L-BFGS stood; None with other optimisers, and in files of earlier releases."""
+    names = ("lbfgs_x", "lbfgs_s", "lbfgs_y")
+    there = [name for name in names if name in arrays]
+    if not there:
+        return None
+    if optimizer != "lbfgs":
+        raise FileFormatError(f"{there[0]} is there, but the optimizer is {optimizer!r}")
+    for name in names:
+        if name not in there:
+            raise FileFormatError(f"{name} is missing, but {there[0]} is there")
+    x, s, y = (archive.vector(arrays, name, "<f8").astype(np.float64) for name in names)
+    n = model.layout.n_parameters
+    if x.size != n:
+        raise FileFormatError(f"lbfgs_x has {x.size} entries; expected {n}")
+    for name, array in zip(names, (x, s, y), strict=True):
+        if not np.isfinite(array).all():
+            raise FileFormatError(f"{name} has an infinity or NaN")
+    if s.size != y.size or s.size % n or s.size > MEMORY * n:
+        raise FileFormatError(
+            f"lbfgs_s and lbfgs_y have {s.size} and {y.size} entries; expected the same multiple "
+            f"of {n}, at most {MEMORY * n}"
+        )
+    memory = tuple(
+        Pair(step, change, dot(step, change))
+        for step, change in zip(s.reshape(-1, n), y.reshape(-1, n), strict=True)
+    )
+    for i, pair in enumerate(memory):
+        if not 0 < pair.curvature < math.inf:
+            raise FileFormatError(
+                f"lbfgs_s . lbfgs_y is {pair.curvature} in step {i}; expected > 0"
+            )
+    return LbfgsState(
+        x, memory, read.count("epoch"), read.count("evaluations"), read.truth("converged")
+    )
 
 
 def as_json(value: Mapping[str, Any]) -> Array:

@@ -82,14 +82,14 @@ def fit(
             try:
                 if options.optimizer == "lbfgs":
                     with imports:
-                        from sigmax._training import lbfgs
+                        from sigmax._training import full_batch
 
-                    lbfgs.train(run, bar or own_bar)
+                    full_batch.train(run, bar or own_bar)
                 else:
                     run.train(bar or own_bar)
                 run.finish()
-            except KeyboardInterrupt as interrupt:
-                _keep_for_later(run, interrupt)
+            except BaseException as error:
+                _keep_for_later(run, error)
                 raise
         return run.history
 
@@ -109,7 +109,8 @@ def _options_and_state(
         require_known(given, "fit", OPTION_NAMES)
         checkpoint = checkpoint_file.load(resume)
         resuming.require_same_network(checkpoint, model)
-        options, state = resuming.resumed_options(checkpoint, given), checkpoint.state
+        options = resuming.resumed_options(checkpoint, given)
+        state = resuming.resumed_state(checkpoint, options)
     if options.checkpoint:
         with imports:
             from sigmax._formats import archive
@@ -131,7 +132,7 @@ def _begin(
             from sigmax._training import resuming
 
         if checkpoint is not None:
-            model.guard.write(resuming.take_over, checkpoint, model, data)
+            model.guard.write(resuming.take_over, checkpoint, state, model, data)
         else:
             state = replace(state, marks=resuming.data_marks(data))
 
@@ -151,17 +152,21 @@ def _rows_in_all_and_done(run: Run) -> tuple[int | None, int]:
     return run.options.epochs * n_rows, state.epoch * n_rows + state.position
 
 
-def _keep_for_later(run: Run, interrupt: KeyboardInterrupt) -> None:
-    """Write the checkpoint of an interrupted run, and say how to go on."""
-    path, state = run.options.checkpoint, run.state
-    run.count_epochs()
-    if path is None:
-        return
-    if run.options.optimizer != "lbfgs":
-        run.save()
-    elif state.epoch < run.options.epochs_per_checkpoint:  # its memory is in no file, see there
-        return
-    interrupt.add_note(
-        f"training stopped in epoch {state.epoch + 1} of {run.options.epochs}; "
-        f"network.fit(X, y, resume={path!r}) goes on"
-    )
+def _keep_for_later(run: Run, error: BaseException) -> None:
+    """Leave the network as it should be after an exception.
+
+    After Ctrl-C the checkpoint is written first, of the last parameters, and a note says how to go
+    on; then the best parameters are restored, where early stopping keeps them.
+    """
+    path = run.options.checkpoint
+    try:
+        run.count_epochs()
+        run.restore_accepted()
+        if isinstance(error, KeyboardInterrupt) and path is not None:
+            run.save()
+            error.add_note(
+                f"training stopped in epoch {run.state.epoch + 1} of {run.options.epochs}; "
+                f"network.fit(X, y, resume={path!r}) goes on"
+            )
+    finally:
+        run.restore_best()

@@ -1,187 +1,222 @@
-"""L-BFGS over all rows at once: SciPy chooses the steps, C computes cost and gradient."""
+"""L-BFGS: the limited-memory BFGS method, for a caller that evaluates cost and gradient itself.
+
+With s_i = x_{i+1} - x_i and y_i = g_{i+1} - g_i of the last m = 10 iterations, and
+rho_i = 1/(s_i . y_i), the direction is d = -H g, computed by the two-loop recursion (Nocedal 1980,
+"Updating quasi-Newton matrices with limited storage"):
+
+    q = g
+    for i from the newest to the oldest:    alpha_i = rho_i s_i . q;    q -= alpha_i y_i
+    q *= s . y / y . y                      of the newest
+    for i from the oldest to the newest:    q += (alpha_i - rho_i y_i . q) s_i
+    d = -q
+
+Steps, tests and constants are those of L-BFGS-B without bounds (Byrd, Lu, Nocedal & Zhu 1995, "A
+limited memory algorithm for bound constrained optimization"; Zhu et al. 1997, algorithm 778). Every
+dot product is `sigmax_dot`, and everything else is elementwise: the same costs and gradients give
+the same bits, whatever BLAS there is, and on every platform.
+"""
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any, NamedTuple
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from sigmax._boundary.arrays import FLOAT64, Array, pointer
-from sigmax._boundary.lazily import imports
-from sigmax._boundary.status import check
-from sigmax._data.examples import Examples
-from sigmax._data.rows import OPERATIONS
-from sigmax._sigmax import ffi, lib
-from sigmax.errors import Change, DivergedError, Mention
+from sigmax._boundary.arrays import pointer
+from sigmax._sigmax import lib
+from sigmax._training.line_search import MAX_TRIALS, LineSearch
 
 if TYPE_CHECKING:
-    from sigmax._boundary.layout import Layout
-    from sigmax._training.progress_bar import Bar
-    from sigmax._training.run import Run
+    from sigmax._boundary.arrays import Array
 
-_BLOCK_BYTES = 1 << 24  # bytes of activations and errors of the rows in one call of C
-_LIMIT_REACHED = 1  # SciPy's status
-_REMEDY = (Mention("standardize", True), ", or ", Change("a smaller", "l2"))
+MEMORY = 10  # m
+FTOL = 1e7 * 2.0**-52  # L-BFGS-B's factr, and the precision of a float64
 
 
-class _Point(NamedTuple):
-    """Cost and gradient at some parameters; all but the objective are sums over n_rows rows."""
+def dot(x: Array, y: Array) -> float:
+    """Return x . y of arrays (n,) of float64, with the same bits on every platform.
 
-    parameters: Array
-    objective: float
-    cost: float
-    n_correct: float
-    n_rows: int
-
-
-class _Enough(Exception):
-    """Raised to end SciPy's loop when the epochs of this part are done."""
-
-
-def train(run: Run, bar: Bar | None) -> None:
-    """Run the remaining epochs by L-BFGS-B (Byrd, Lu, Nocedal & Zhu 1995), one iteration each.
-
-    A file cannot store SciPy's memory of the last steps. It is therefore reset at each checkpoint,
-    and no checkpoint is written in between, so that a resumed training equals an uninterrupted one.
-    `checkpoint_every` is 10 by default; 1 would make it steepest descent.
-
-    Raises
-    ------
-    ImportError
-        Naming the extra, when SciPy is not installed.
-    DivergedError
-        When the cost or its gradient becomes infinite or NaN.
+    Examples
+    --------
+    >>> dot(np.array([1.0, 2.0]), np.array([3.0, 4.0]))
+    11.0
     """
-    try:
-        with imports:
-            optimize = importlib.import_module("scipy.optimize")
-    except ImportError as error:
-        raise ImportError("optimizer 'lbfgs' needs SciPy: pip install 'sigmax[scipy]'") from error
-    options = run.options
-    while not run.over:
-        start = run.state.epoch
-        end = options.epochs
-        if options.checkpoint:
-            every = options.epochs_per_checkpoint
-            end = min(end, (start // every + 1) * every)
-        stretch = _Stretch(run, bar, end)
-        limits = {
-            "maxiter": end - start,
-            "maxfun": options.max_evaluations or np.iinfo(np.int32).max,
-            "gtol": options.gtol,
-        }
-        try:
-            result = optimize.minimize(
-                stretch.objective,
-                run.model.arena.astype(FLOAT64),
-                jac=True,
-                method="L-BFGS-B",
-                callback=stretch.accept,
-                options=limits,
-            )
-        except _Enough:
-            continue
-        if run.state.epoch < end:
-            limited = result.status == _LIMIT_REACHED
-            run.history.stopped = "max_evaluations" if limited else "converged"
+    return lib.sigmax_dot(pointer("double[]", x), pointer("double[]", y), x.size)
 
 
-class _Stretch:
-    """The epochs between two checkpoints."""
+class Pair(NamedTuple):
+    """One iteration's change of the point, s (n,), and of the gradient, y (n,), with s . y > 0."""
 
-    def __init__(self, run: Run, bar: Bar | None, end: int) -> None:
-        self._run, self._bar, self._end = run, bar, end
-        layout = run.model.layout
-        self._trial = layout.new_arena()  # so that the network only ever has accepted parameters
-        self._gradient = layout.new_arena()
-        self._n_weights = lib.sigmax_weight_count(layout.handle)
-        per_row = 2 * layout.n_units * layout.dtype.itemsize
-        by_time = OPERATIONS // (3 * layout.n_parameters)
-        self._block_rows = max(64, min(_BLOCK_BYTES // per_row, by_time))
-        self._before: _Point | None = None  # the start of the iteration
-        self._last: _Point | None = None  # the last evaluated point
+    s: Array
+    y: Array
+    curvature: float
 
-    def objective(self, x: Array) -> tuple[float, Array]:
-        """Return C + (l2/2) sum w^2 and its gradient at the parameters x, in float64."""
-        self._trial[:] = x
-        gradient = np.zeros(x.size)
-        cost, n_correct, n_rows = 0.0, 0.0, 0
-        for block in self._run.data.training.blocks(self._block_rows):
-            of_block, correct = self._backprop(block)
-            cost += of_block * len(block)
-            n_correct += correct
-            n_rows += len(block)
-            gradient += np.multiply(self._gradient, len(block), dtype=FLOAT64)
-        gradient /= n_rows
-        weights, l2 = x[: self._n_weights], self._run.options.l2
-        gradient[: self._n_weights] += l2 * weights
-        objective = cost / n_rows + 0.5 * l2 * float(weights @ weights)
-        if not (np.isfinite(objective) and np.isfinite(gradient).all()):
-            raise DivergedError(self._run.state.epoch, 0, _REMEDY)
-        self._last = _Point(x.copy(), objective, cost, n_correct, n_rows)
-        self._before = self._before or self._last
-        return objective, gradient
 
-    def accept(self, x: Array) -> None:
-        """Close an epoch after SciPy accepted x."""
-        begun = self._before
-        assert begun is not None and self._last is not None
-        if not np.array_equal(self._last.parameters, x):
-            self.objective(x)
-        self._before = self._last
-        run = self._run
-        run.model.guard.write(np.copyto, run.model.arena, x, "same_kind")
-        if self._bar is not None:
-            self._bar.update(begun.n_rows)
-        updates = run.state.updates + 1
-        rate = run.options.rate
-        run.close_epoch(begun.cost, begun.n_correct, begun.n_rows, rate, updates, self._bar)
-        if run.over or run.state.epoch == self._end:
-            raise _Enough
+@dataclass(frozen=True)
+class LbfgsState:
+    """Where a minimisation stands between two iterations: all that is needed to go on from it.
 
-    def _backprop(self, block: Examples) -> tuple[float, float]:
-        """Return cost and n_correct of a block; its gradient is left in the buffer."""
-        layout = self._run.model.layout
-        classes = block.labels
-        if classes is None:
-            assert block.targets is not None
-            classes = block.targets.argmax(axis=1)
-        smoothing = self._run.options.label_smoothing
-        if smoothing:
-            block = _smoothed(block, smoothing, layout)
-        units: Array = np.empty((2, len(block) * layout.n_units), layout.dtype)
-        cost = ffi.new("double *")
-        status = lib.sigmax_backprop(
-            layout.handle,
-            pointer(self._trial),
-            block.struct,
-            cost,
-            pointer(units[0]),
-            pointer(units[1]),
-            pointer(self._gradient),
+    Its arrays are never changed in place.
+
+    Attributes
+    ----------
+    x : numpy.ndarray
+        The point, (n,) of float64.
+    memory : tuple of Pair
+        Of the last iterations, at most `MEMORY`, the oldest first.
+    iterations, evaluations : int
+        So far.
+    converged : bool
+        Whether it is over.
+
+    Examples
+    --------
+    >>> LbfgsState(np.zeros(3)).iterations
+    0
+    """
+
+    x: Array
+    memory: tuple[Pair, ...] = ()
+    iterations: int = 0
+    evaluations: int = 0
+    converged: bool = False
+
+
+class Lbfgs:
+    """A minimisation; the caller evaluates the function at `point` and tells it the result.
+
+    Parameters
+    ----------
+    state : LbfgsState
+        Where to begin. Its point is evaluated first, again where there were iterations before.
+    gtol : float
+        Converged when no entry of the gradient is larger.
+    ftol : float
+        Converged when an iteration lowers the value by no more than ftol max(|f|, 1).
+
+    Attributes
+    ----------
+    state : LbfgsState
+        After the last iteration.
+    point : numpy.ndarray
+        Where value and gradient are wanted next, (n,) of float64; not to be changed.
+    evaluations : int
+        So far, including those since the last iteration.
+
+    Examples
+    --------
+    >>> method = Lbfgs(LbfgsState(np.array([3.0, -4.0])))
+    >>> while not method.state.converged:
+    ...     _ = method.tell(float((method.point**2).sum()), 2 * method.point)
+    >>> bool(np.abs(method.state.x).max() < 1e-5)
+    True
+    """
+
+    def __init__(self, state: LbfgsState, *, gtol: float = 1e-5, ftol: float = FTOL) -> None:
+        self.state, self.point = state, state.x
+        self.evaluations = state.evaluations - (state.iterations > 0)  # its point was counted then
+        self._gtol, self._ftol = gtol, ftol
+        self._value, self._gradient = math.nan, state.x  # at state.x, once it is evaluated
+        self._direction = state.x
+        self._search: LineSearch | None = None
+
+    def tell(self, value: float, gradient: Array) -> bool:
+        """Take value and gradient at `point`; return whether this completes an iteration.
+
+        Then `state` is a new one, which says whether it was the last. Without an iteration, too, it
+        may have converged: when the first gradient is small, or when no lower point can be found.
+
+        Parameters
+        ----------
+        value : float
+        gradient : numpy.ndarray
+            (n,) of float64; it is kept. Both must be finite.
+        """
+        self.evaluations += 1
+        search = self._search
+        if search is None:
+            self._value, self._gradient = value, gradient
+            if self._is_flat(gradient):
+                self._end()
+            else:
+                self._begin_iteration()
+            return False
+        slope = dot(gradient, self._direction)
+        if search.tell(value, slope):
+            self._accept(value, gradient, slope)
+            return True
+        if search.trials < MAX_TRIALS and search.step > 0:
+            self._try(search)
+        elif self.state.memory:
+            self._forget()
+        else:
+            self._end()
+        return False
+
+    def _begin_iteration(self) -> None:
+        direction = -self._two_loops(self._gradient)
+        slope = dot(self._gradient, direction)
+        if not slope < 0:  # by rounding errors
+            if self.state.memory:
+                self._forget()
+            else:
+                self._end()
+            return
+        step = 1.0 if self.state.iterations else 1 / math.sqrt(dot(direction, direction))
+        self._direction, self._slope = direction, slope
+        self._search = LineSearch(self._value, slope, step)
+        self._try(self._search)
+
+    def _two_loops(self, gradient: Array) -> Array:
+        """Return H g."""
+        q, memory = gradient.copy(), self.state.memory
+        alphas = []
+        for s, y, curvature in reversed(memory):
+            alpha = dot(s, q) / curvature
+            q -= alpha * y
+            alphas.append(alpha)
+        if memory:
+            newest = memory[-1]
+            q *= newest.curvature / dot(newest.y, newest.y)
+        for (s, y, curvature), alpha in zip(memory, reversed(alphas), strict=True):
+            q += (alpha - dot(y, q) / curvature) * s
+        return q
+
+    def _try(self, search: LineSearch) -> None:
+        self.point = self.state.x + search.step * self._direction
+
+    def _accept(self, value: float, gradient: Array, slope: float) -> None:
+        """Make the point the next x."""
+        assert self._search is not None
+        step, before = self._search.step, self._value
+        s, y = step * self._direction, gradient - self._gradient
+        curvature, memory = dot(s, y), self.state.memory
+        if curvature > -np.finfo(np.float64).eps * step * self._slope:
+            memory = (*memory[-(MEMORY - 1) :], Pair(s, y, curvature))
+        progress = before - value > self._ftol * max(abs(before), abs(value), 1.0)
+        self._value, self._gradient = value, gradient
+        self.state = LbfgsState(
+            self.point,
+            memory,
+            self.state.iterations + 1,
+            self.evaluations,
+            converged=not progress or self._is_flat(gradient),
         )
-        if status == lib.SIGMAX_NOT_A_NUMBER:
-            raise DivergedError(self._run.state.epoch, 0, _REMEDY)
-        check(status)
-        a_L: Any = layout.units(units[0], len(block))[-1]
-        correct = a_L.argmax(axis=1) == classes
-        weights = block.weights
-        return float(cost[0]), float(correct.sum() if weights is None else weights[correct].sum())
+        if not self.state.converged:
+            self._begin_iteration()
 
+    def _forget(self) -> None:
+        """Begin the iteration anew, along the gradient."""
+        old = self.state
+        self.state = LbfgsState(old.x, (), old.iterations, old.evaluations)
+        self._begin_iteration()
 
-def _smoothed(block: Examples, smoothing: float, layout: Layout) -> Examples:
-    """Return the rows with the smoothed targets that sigmax_train would use."""
-    targets: Array = np.empty((len(block), layout.n_out), layout.dtype)
-    labels, y = block.labels, block.targets
-    check(
-        lib.sigmax_smooth_labels(
-            layout.dtype.itemsize,
-            ffi.NULL if labels is None else pointer("int64_t[]", labels),
-            ffi.NULL if y is None else pointer(y),
-            smoothing,
-            pointer(targets),
-            *targets.shape,
-        )
-    )
-    return Examples(block.rows, None, targets, block.weights)
+    def _end(self) -> None:
+        old = self.state
+        self.state = LbfgsState(old.x, old.memory, old.iterations, old.evaluations, converged=True)
+        self.point = old.x
+
+    def _is_flat(self, gradient: Array) -> bool:
+        return float(np.abs(gradient).max()) <= self._gtol

@@ -50,7 +50,6 @@ _LEARNING_RATES = {  # the meaning of learning_rate=None
     "adamw": 0.001,
     "lbfgs": 1.0,  # its line search finds the steps
 }
-_LBFGS_CHECKPOINT_EVERY = 10  # it resets its memory at each checkpoint
 _SCHEDULE_FACTORS = {"step": 0.1, "exponential": 0.95, "plateau": 0.1}
 _ADAMW_WEIGHT_DECAY = 0.01
 
@@ -218,7 +217,7 @@ class FitOptions:
         None,
         int,
         _or_none(positive_int32),
-        "for lbfgs: limit on evaluations of the cost, counted from each checkpoint",
+        "for lbfgs: training ends after the iteration that exceeds so many evaluations of the cost",
         of=("lbfgs",),
     )
     weight_decay: float | None = _option(
@@ -350,13 +349,7 @@ class FitOptions:
         "a file to resume from after an interruption",
         resume="free",
     )
-    checkpoint_every: int | None = _option(
-        None,
-        int,
-        _or_none(positive_int32),
-        f"epochs between checkpoints; by default 1, and {_LBFGS_CHECKPOINT_EVERY} for lbfgs, which "
-        "starts at each of them without memory of the last steps",
-    )
+    checkpoint_every: int = _option(1, int, positive_int32, "epochs between checkpoints")
     progress: bool = _option(False, bool, truth, "draw a progress bar", resume="free")
 
     def __post_init__(self) -> None:
@@ -385,13 +378,6 @@ class FitOptions:
         if self.schedule_factor is None:
             return _SCHEDULE_FACTORS.get(str(self.schedule), 1.0)
         return self.schedule_factor
-
-    @property
-    def epochs_per_checkpoint(self) -> int:
-        """`checkpoint_every`, or its default."""
-        if self.checkpoint_every is None:
-            return _LBFGS_CHECKPOINT_EVERY if self.optimizer == "lbfgs" else 1
-        return self.checkpoint_every
 
 
 class FitKeywords(TypedDict, total=False):
@@ -429,7 +415,7 @@ class FitKeywords(TypedDict, total=False):
     nan: str
     callbacks: Sequence[Callback]
     checkpoint: Path | None
-    checkpoint_every: int | None
+    checkpoint_every: int
     progress: bool
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 from zlib import crc32
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from sigmax._model.model import Model
     from sigmax._training.checkpoint_file import Checkpoint
     from sigmax._training.training_data import TrainingData
+    from sigmax._training.training_state import TrainingState
 
 _MARKED_WHOLE = 1 << 30  # bytes of X that a checksum covers: a second
 _MARKED_ROWS = 64  # of a larger one
@@ -78,12 +80,16 @@ def _mark(examples: Examples) -> int:
     return mark
 
 
-def take_over(checkpoint: Checkpoint, model: Model, data: TrainingData) -> None:
+def take_over(
+    checkpoint: Checkpoint, state: TrainingState, model: Model, data: TrainingData
+) -> None:
     """Put the model of a checkpoint into another one, whose arrays stay where they are.
 
     Parameters
     ----------
     checkpoint : Checkpoint
+    state : TrainingState
+        What `resumed_state` made of its state: the last parameters are put back where it goes on.
     model : Model
         One that `require_same_network` accepts.
     data : TrainingData
@@ -96,7 +102,8 @@ def take_over(checkpoint: Checkpoint, model: Model, data: TrainingData) -> None:
 
     Examples
     --------
-    >>> take_over(load("run.npz"), model, assemble(model, X, y, FitOptions()))
+    >>> checkpoint = load("run.npz")
+    >>> take_over(checkpoint, checkpoint.state, model, assemble(model, X, y, FitOptions()))
     """
     stored, path = checkpoint.model, checkpoint.path
     expected = "expected the same, as a resumed training goes on with the same data"
@@ -114,13 +121,16 @@ def take_over(checkpoint: Checkpoint, model: Model, data: TrainingData) -> None:
         if (now is None) != (then is None):
             given, kept = ("an array", "a stream") if then is None else ("a stream", "an array")
             raise ValueError(f"X is {given}, but {path} was made with {kept}; {expected}")
-    model.arena[:] = stored.arena
+    last = None if state.finished else checkpoint.state.last
+    model.arena[:] = stored.arena if last is None else last
     model.seed, model.epochs_trained = stored.seed, stored.epochs_trained
     model.preparation, model.temperature = stored.preparation, stored.temperature
 
 
 def resumed_options(checkpoint: Checkpoint, given: Mapping[str, Any]) -> FitOptions:
     """Return the options of a resumed run: the stored ones, and those that are passed again.
+
+    `epochs` may differ, where the epochs that are done would have been the same.
 
     Parameters
     ----------
@@ -135,8 +145,10 @@ def resumed_options(checkpoint: Checkpoint, given: Mapping[str, Any]) -> FitOpti
 
     Examples
     --------
-    >>> resumed_options(load("run.checkpoint"), {"epochs": 31})
-    sigmax.errors.OptionValueError: epochs is 31, but run.checkpoint has 30; expected 30: ...
+    >>> resumed_options(load("run.checkpoint"), {"epochs": 31}).epochs
+    31
+    >>> resumed_options(load("run.checkpoint"), {"batch_size": 5})
+    sigmax.errors.OptionValueError: batch_size is 5, but run.checkpoint has 10; expected 10: ...
     """
     plain = checked(given)  # each by itself: together they are the stored ones' matter
     for name in given:
@@ -144,6 +156,8 @@ def resumed_options(checkpoint: Checkpoint, given: Mapping[str, Any]) -> FitOpti
             if not (callable(plain[name]) or (name == "callbacks" and plain[name])):
                 because = (f", but {checkpoint.path} was made with a function",)
                 raise OptionValueError(name, given[name], "that function", because)
+        elif name == "epochs":
+            _require_possible_epochs(checkpoint, plain[name])
         elif OPTIONS[name].metadata["resume"] == "same" and plain[name] != checkpoint.options[name]:
             stored = checkpoint.options[name]
             expected = f"{stored!r}: a resumed training goes on as it began"
@@ -157,10 +171,70 @@ def resumed_options(checkpoint: Checkpoint, given: Mapping[str, Any]) -> FitOpti
     fresh = {
         name: plain[name]
         for name in given
-        if name in checkpoint.functions or OPTIONS[name].metadata["resume"] != "same"
+        if name in checkpoint.functions
+        or name == "epochs"
+        or OPTIONS[name].metadata["resume"] != "same"
     }
     if fresh.get("checkpoint") is None:
         fresh["checkpoint"] = checkpoint.path
     options = FitOptions(**{**checkpoint.options, **fresh})
     require_used(given, vars(options))
     return options
+
+
+def _require_possible_epochs(checkpoint: Checkpoint, epochs: int) -> None:
+    """Raise OptionValueError for epochs that would have made those that are done other ones."""
+    path, state, stored = checkpoint.path, checkpoint.state, checkpoint.options["epochs"]
+    if epochs == stored:
+        return
+    if checkpoint.options.get("schedule") == "cosine":
+        because = (
+            f", but {path} has {stored}, and by its schedule 'cosine' every learning rate depends "
+            "on the number of epochs",
+        )
+        expected = f"{stored}, and afterwards a second training of the network that this gives"
+        raise OptionValueError("epochs", epochs, expected, because)
+    partly = state.position > 0
+    if epochs < state.epoch + partly:
+        more = f" and a part of epoch {state.epoch + 1}" if partly else ""
+        because = (f", but {path} has done {state.epoch}{more}",)
+        raise OptionValueError("epochs", epochs, f"at least {state.epoch + partly}", because)
+
+
+def resumed_state(checkpoint: Checkpoint, options: FitOptions) -> TrainingState:
+    """Return where a resumed run begins.
+
+    A finished training goes on when `epochs` is larger than it was, unless early stopping or
+    L-BFGS itself ended it, which with more epochs would have ended it, too.
+
+    Parameters
+    ----------
+    checkpoint : Checkpoint
+    options : FitOptions
+        What `resumed_options` returned.
+
+    Raises
+    ------
+    ValueError
+        When the parameters from which to go on are not in the file.
+
+    Examples
+    --------
+    >>> checkpoint = load("run.checkpoint")
+    >>> options = resumed_options(checkpoint, {"epochs": 40})
+    >>> checkpoint.state.finished, resumed_state(checkpoint, options).finished
+    (True, False)
+    """
+    state, history = checkpoint.state, checkpoint.state.history
+    if not state.finished:
+        return replace(state, last=None)
+    if options.epochs <= checkpoint.options["epochs"] or history.stopped not in (None, "callback"):
+        return state
+    if state.best is not None and state.last is None and history.best_epoch != state.epoch - 1:
+        raise ValueError(
+            f"epochs is {options.epochs}, but {checkpoint.path} has only the best parameters, from "
+            "which its training cannot go on; expected a checkpoint of this release, or "
+            f"{checkpoint.options['epochs']} epochs"
+        )
+    history = replace(history.first(state.epoch), best_epoch=None, stopped=None)
+    return replace(state, history=history, last=None, finished=False)

@@ -10,7 +10,7 @@ The order of calls, by gradient descent of one kind or another:
                             then callbacks and the checkpoint
     finish          the best parameters, the last checkpoint, a warning where nothing was learnt
 
-L-BFGS has a loop of its own, `lbfgs.train`, which calls close_epoch and finish in the same places.
+L-BFGS has a loop of its own, `full_batch.train`, which calls close_epoch in the same place.
 """
 
 from __future__ import annotations
@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from sigmax._boundary.arrays import Array
     from sigmax._model.model import Model
     from sigmax._training.history import History
+    from sigmax._training.lbfgs import LbfgsState
     from sigmax._training.options import FitOptions
     from sigmax._training.progress_bar import Bar
     from sigmax._training.training_data import TrainingData
@@ -137,11 +138,13 @@ class Run:
         rate: float,
         updates: int,
         bar: Bar | None,
+        *,
+        search: LbfgsState | None = None,
     ) -> None:
         """Do all that follows the last batch of an epoch, from History to the checkpoint.
 
-        cost and n_correct are sums over the rows. Until the new state is set, Ctrl-C finds the old
-        one, and a resumed run does it all again.
+        cost and n_correct are sums over the rows; search is where L-BFGS stands. Until the new
+        state is set, Ctrl-C finds the old one, and a resumed run does it all again.
         """
         history, epoch = self.history, self.state.epoch
         history.seconds.append(self.state.elapsed)
@@ -165,6 +168,7 @@ class Run:
             stopping={} if self.stopping is None else self.stopping.state,
             schedule=self.rate.state,
             n_rows=n_rows,
+            search=search,
         )
         self.model.epochs_trained = self._epochs_before + epoch + 1
         if bar is not None:
@@ -173,7 +177,7 @@ class Run:
             self._warned = diagnosis.after_first_epoch(self.model, self.data, history, self._words)
         if _call_back(self.options.callbacks, self._owner, epoch, history):
             history.stopped = "callback"
-        if self.options.checkpoint and (epoch + 1) % self.options.epochs_per_checkpoint == 0:
+        if self.options.checkpoint and (epoch + 1) % self.options.checkpoint_every == 0:
             self.save()
 
     def finish(self) -> None:
@@ -181,11 +185,28 @@ class Run:
         if self.stopping is not None:
             if self.history.stopped is None and self.stopping.exhausted:
                 self.history.stopped = "early_stopping"
-            self.model.guard.write(self.stopping.restore, self.history, self.model.arena)
+            last = self.model.arena.copy()
+            if self.stopping.best is not None and not np.array_equal(last, self.stopping.best):
+                self.state = replace(self.state, last=last)
+            self.restore_best()
         if self.options.checkpoint:
             self.save(finished=True)
         if not self._warned:
             diagnosis.at_the_end(self.model, self.data, self.options, self.history, self._words)
+
+    def restore_accepted(self) -> None:
+        """Give the network the point of the last iteration of L-BFGS that `state` has.
+
+        Ctrl-C may come after the network got a new one, and before the state did.
+        """
+        if self.state.search is not None and self.state.last is None:
+            write, arena = self.model.guard.write, self.model.arena
+            write(np.copyto, arena, self.state.search.x, "same_kind")
+
+    def restore_best(self) -> None:
+        """Give the network the best parameters so far, where early stopping keeps them."""
+        if self.stopping is not None:
+            self.model.guard.write(self.stopping.restore, self.history, self.model.arena)
 
     def save(self, *, finished: bool = False) -> None:
         """Write a checkpoint of this moment."""

@@ -62,14 +62,15 @@ class EarlyStopping:
         state = self.state
         value: float = getattr(history, self._series)[-1]
         gain = self._sign * (value - state["value"]) if state else math.inf
-        if self.best is None:
-            self.best = parameters.copy()
-        elif gain > self._options.min_delta:
-            self.best[:] = parameters
-        else:
+        if self.best is not None and not gain > self._options.min_delta:
             self.state = {**state, "waited": state["waited"] + 1}
             return
+        # first the state: Ctrl-C may come in between, and restore() needs an epoch for a best
         self.state = {"value": value, "epoch": history.epochs - 1, "waited": 0}
+        if self.best is None:
+            self.best = parameters.copy()
+        else:
+            self.best[:] = parameters
 
     def restore(self, history: History, parameters: Array) -> None:
         """Restore the best parameters, and record their epoch in history."""

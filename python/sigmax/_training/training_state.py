@@ -15,6 +15,7 @@ from sigmax._training.history import History
 if TYPE_CHECKING:
     from sigmax._boundary.arrays import Array
     from sigmax._sigmax import CData
+    from sigmax._training.lbfgs import LbfgsState
 
 
 def new_progress(
@@ -70,6 +71,10 @@ class TrainingState:
         Early stopping's numbers; empty without it.
     best : numpy.ndarray or None
         The best parameters so far, with early stopping.
+    last : numpy.ndarray or None
+        Those after the last epoch, once the network has the best ones; None before.
+    search : LbfgsState or None
+        Where L-BFGS stands; None with the other optimisers.
     schedule : mapping of str to float
         The numbers of a plateau schedule; empty otherwise.
     n_rows : int or None
@@ -89,6 +94,8 @@ class TrainingState:
     history: History = field(default_factory=History)
     stopping: Mapping[str, float] = field(default_factory=dict)
     best: Array | None = None
+    last: Array | None = None
+    search: LbfgsState | None = None
     schedule: Mapping[str, float] = field(default_factory=dict)
     n_rows: int | None = None
     marks: Mapping[str, int] = field(default_factory=dict)
