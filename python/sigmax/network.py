@@ -38,6 +38,8 @@ class Network:
     memory, which is read, converted and checked a few MiB at a time. Targets y are integer labels
     (n,) from 0 to n_L - 1 (int64 is used without a copy), or rows (n, n_L) of class probabilities,
     >= 0 with a sum of 1 within 0.001. A network with a `preparation` applies it to every X.
+    X may be a data frame of numbers (pandas, polars, pyarrow and others), whose column names the
+    network keeps: see `column_names`.
 
     Parameters
     ----------
@@ -125,6 +127,15 @@ class Network:
     def preparation(self) -> Preparation | None:
         """How every X is prepared; `fit` sets it if its options say so, and keeps it."""
         return self._model.preparation
+
+    @property
+    def column_names(self) -> tuple[str, ...] | None:
+        """Names of X's columns, from the first data frame that trained the network, or None.
+
+        A frame passed later is put in this order. One that lacks a column, or has another one,
+        raises an error. An array has no names, and its columns are taken as they come.
+        """
+        return self._model.column_names
 
     @property
     def temperature(self) -> float:

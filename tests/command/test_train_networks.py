@@ -39,6 +39,7 @@ def test_it_is_the_bag_of_the_library(flowers, capsys):
     bagged = bag(X, y, n_networks=4, early_stopping="cost", patience=2)
     stored = files.load("model.npz")
     assert stored.class_names == ("daisy", "rose", "tulip")
+    assert stored.network.column_names == ("stem", "leaf")
     assert np.array_equal(stored.network.parameters, bagged.network.parameters)
     assert "folded into 2-24-3: 147 parameters" in out
     assert re.search(r"4 networks of \d+( to \d+)? epochs in", out)

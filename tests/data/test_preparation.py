@@ -320,7 +320,7 @@ def test_bad_state(network, change, word):
         ({"mean": [0, 0], "scale": [1, INF]}, "scale, column 1: inf"),
         ({"fill": [INF]}, "fill, column 0: inf"),
         ({"fill": [[1.0]]}, "fill has shape"),
-        ({"fill": ["a"]}, "fill has dtype"),
+        ({"fill": ["a"]}, "fill, row 0: 'a' is text"),
     ],
 )
 def test_bad_preparations(arguments, words):

@@ -258,7 +258,7 @@ def changed(row, value):
         ([], ("entries", "30")),
         (["a"] * ROWS, ("'a'", "real numbers")),
         ([1j] * ROWS, ("1j", "real numbers")),
-        (np.ma.masked_array(np.ones(ROWS), [True] + [False] * 29), ("masked at [0]",)),
+        (np.ma.masked_array(np.ones(ROWS), [True] + [False] * 29), ("row 0: masked",)),
     ],
     ids=lambda v: str(v)[:30],
 )

@@ -236,6 +236,15 @@ def test_sparse_rows_give_the_bits_of_the_array(optimizer):
     assert bits(small(scipy_sparse.csr_array(X), y, **options)) == bits(small(X, y, **options))
 
 
+def test_names_of_columns():
+    pandas = pytest.importorskip("pandas")
+    X, y = data(dtype=np.float32)
+    frame = pandas.DataFrame(X, columns=["a", "b", "c", "d"])
+    bagged = small(frame, y)
+    assert bagged.network.column_names == ("a", "b", "c", "d")
+    assert bits(bagged) == bits(small(X, y))
+
+
 def test_any_form_of_array():
     X, y = data()
     expected = bits(small(X.astype(np.float32), y))
@@ -570,9 +579,9 @@ def test_a_stream_is_refused_with_a_remedy():
     ("X", "y", "message"),
     [
         ([1.0, 2.0], [0, 1], r"X has shape \(2,\); expected two dimensions"),
-        ([["a"]], [0], "X has dtype"),
+        ([["a"]], [0], "X, row 0, column 0: 'a' is text"),
         ([[1.0], [np.nan]], [0, 1], "X, row 1, column 0: nan; expected a finite number"),
-        ([[1.0], [2.0]], ["a", "b"], "y has dtype"),
+        ([[1.0], [2.0]], ["a", "b"], "y, row 0: 'a' is text"),
         ([[1.0], [2.0]], [0, np.nan], "y, row 1: label nan"),
         ([[1.0], [2.0]], [0, -1], "y, row 1: label -1"),
         ([[1.0], [2.0]], [0], "X has 2 rows but y has 1"),

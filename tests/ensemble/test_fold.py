@@ -186,6 +186,18 @@ def test_other_fills_are_refused(dtype, fills):
         fold(networks)
 
 
+def test_names_of_columns_must_agree():
+    networks = members([5], n=3)
+    names = tuple("abcdef")
+    for network in networks[1:]:
+        network._model.column_names = names
+    assert fold(networks).column_names == names
+    networks[2]._model.column_names = tuple("abdcef")
+    message = r"networks\[2\] has the name 'd' for column 2 of X, and networks\[1\] 'c'"
+    with pytest.raises(ValueError, match=message):
+        fold(networks)
+
+
 def test_mixed_dtypes_give_float64():
     networks = [*members([5], "float32", n=2), *members([5], "float64", n=2)]
     folded, X = fold(networks), rows()

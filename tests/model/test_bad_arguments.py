@@ -259,5 +259,5 @@ def test_refusals_leak_nothing():
 
 def test_text_labels_say_what_to_do():
     network = sigmax.Network([1, 3], seed=0)
-    with pytest.raises(TypeError, match=r"value is .*'a'.*from 0 to 2.*return_inverse"):
+    with pytest.raises(TypeError, match=r"row 0: 'a' is text.*from 0 to 2.*return_inverse"):
         network.fit(np.ones((2, 1)), ["a", "b"])

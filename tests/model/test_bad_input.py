@@ -72,7 +72,7 @@ def test_X_of_the_wrong_shape(network, data, shape, words):
         np.zeros((ROWS, 4), complex),
         np.zeros((ROWS, 4), "U3"),
         np.zeros((ROWS, 4), "S3"),
-        np.zeros((ROWS, 4), object),
+        np.full((ROWS, 4), 1j, object),
         np.zeros((ROWS, 4), "M8[s]"),
         np.zeros((ROWS, 4), [("a", float)]),
         [["1", "2", "3", "x"]] * ROWS,
@@ -160,9 +160,9 @@ def test_data_frames_of_numbers(network, kinds):
     network.fit(frame, [0, 1, 2, 0], epochs=1)
     if kinds[0].isupper():
         frame.loc[2, "a"] = pandas.NA
-        with pytest.raises(ValueError, match="X, row 2, column 0: nan"):
+        with pytest.raises(ValueError, match="X, row 2, column 'a': nan"):
             network.predict(frame)
-    with pytest.raises(TypeError, match="X has dtype object"):
+    with pytest.raises(TypeError, match="X, row 0, column 'a': 'text' is text"):
         network.predict(frame.assign(a="text"))
 
 

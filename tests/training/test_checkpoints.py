@@ -212,7 +212,9 @@ def test_what_is_no_json(plain, data, name, text):
 @pytest.mark.parametrize(
     ("name", "value"),
     [
-        ("checkpoint_version", np.int64(2)),
+        ("checkpoint_version", np.int64(2)),  # which has required_fields
+        ("checkpoint_version", np.int64(3)),
+        ("checkpoint_version", np.int64(0)),
         ("moments", np.zeros(3, np.float32)),
         ("moments", np.zeros(0, np.float32)),
         ("moments", np.zeros(86, np.float64)),

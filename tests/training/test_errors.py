@@ -103,4 +103,4 @@ def test_the_estimator_has_its_words():
     with pytest.raises(OptionError, match=r"rho is 0\.5, but solver 'sgd' does not use it"):
         sigmax.SigmaxClassifier(solver="sgd", rho=0.5).fit(X, y)
     with pytest.raises(DivergedError, match=r"learning_rate_init.*standardize=True"):
-        sigmax.SigmaxClassifier(solver="sgd", learning_rate_init=1e30).fit(X, y)
+        sigmax.SigmaxClassifier(solver="sgd", learning_rate_init=1e300).fit(X, y)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
+from sigmax._boundary.frames import column_names, no_numbers, of_objects, values_of
 from sigmax._sigmax import ffi, lib
 
 if TYPE_CHECKING:
@@ -38,34 +39,51 @@ def is_sparse(value: object) -> bool:
     return hasattr(value, "tocsr") and hasattr(value, "nnz")
 
 
-def as_numbers(value: object, name: str, hint: str = "") -> Array:
-    """View value as a plain array of real numbers, not yet converted."""
+def as_numbers(value: object, name: str, hint: str = "", *, missing_allowed: bool = False) -> Array:
+    """View value as a plain array of real numbers, not yet converted.
+
+    An array of objects that are numbers becomes float64. With missing_allowed, a masked entry
+    becomes NaN; otherwise it raises a ValueError.
+    """
     if is_sparse(value):
         raise TypeError(f"{name} is a sparse matrix; expected a dense array: {name}.toarray()")
-    masked = sys.modules.get("numpy.ma")  # without that module there is no masked array either
-    if masked is not None and isinstance(value, masked.MaskedArray) and masked.is_masked(value):
-        first = np.argwhere(masked.getmaskarray(value))[0].tolist()
-        raise ValueError(f"{name} is masked at {first}; expected an array without masked entries")
+    mask = mask_of(value)
+    if mask is not None and not missing_allowed:
+        raise masked(name, mask)
+    columns = column_names(value)
     try:
-        array = _of_frame(value) if hasattr(value, "dtypes") else np.asarray(value)
+        if mask is not None and value.dtype == object:  # type: ignore[attr-defined]
+            value = value.filled(None)  # type: ignore[attr-defined]
+        array = values_of(value) if hasattr(value, "dtypes") else np.asarray(value)
     except ValueError as error:
         raise ValueError(f"{name} is no array of numbers: {error}") from error
     except TypeError as error:
         raise TypeError(f"{name} is no array of numbers: {error}") from error
+    if array.dtype == object and array.ndim:
+        array = of_objects(array, name, columns, hint)
     if array.dtype.kind not in "biuf":
-        first = f" (its first value is {array.flat[0]!r})" if array.size else ""
-        raise TypeError(f"{name} has dtype {array.dtype}{first}; expected real numbers{hint}")
+        raise no_numbers(array, name, columns, hint)
+    if mask is not None:
+        array = array.astype(array.dtype if array.dtype.kind == "f" else FLOAT64)
+        array[mask] = math.nan
     return array
 
 
-def _of_frame(frame: Any) -> Array:
-    """Return a data frame's values; NumPy alone makes objects of numbers beside truth values."""
-    array = np.asarray(frame)
-    if array.dtype == object and array.ndim == 2:
-        kinds = {getattr(dtype, "kind", "O") for dtype in frame.dtypes}
-        if kinds <= set("biuf"):
-            array = frame.to_numpy(FLOAT64, na_value=math.nan)
-    return array
+def mask_of(value: object) -> Array | None:
+    """Return the mask of a masked array (True: masked), or None where nothing is masked."""
+    module = sys.modules.get("numpy.ma")  # without that module there is no masked array either
+    if module is None or not isinstance(value, module.MaskedArray) or not module.is_masked(value):
+        return None
+    mask: Array = module.getmaskarray(value)
+    return mask
+
+
+def masked(name: str, mask: Array) -> ValueError:
+    """Return the error for an array with masked entries, which names the first of them."""
+    index = np.argwhere(mask)[0].tolist()
+    place = f"{name}, row {index[0]}" if len(index) == 1 else place_of(name, tuple(index))
+    remedy = ", or nan='mean' in fit, which takes them for missing values" if mask.ndim == 2 else ""
+    return ValueError(f"{place}: masked; expected an array without masked entries{remedy}")
 
 
 def as_real(given: Array, dtype: np.dtype[Any], name: str) -> tuple[Array, CData]:
@@ -88,23 +106,28 @@ def require_finite(
     array: Array,
     data: CData,
     name: str,
-    number: Callable[[int], int] | None = None,
+    place: Callable[[int, int], tuple[int, int | str]] | None = None,
 ) -> None:
     """Raise ValueError for infinity and NaN in array; the error shows the value as given.
 
-    number maps a row of this array to the row of the caller's array; None: the same.
+    place maps a row and a column of this array to those of the caller's array; None: the same.
     """
     position = lib.sigmax_first_non_finite(array.itemsize, data, array.size)
     if position == array.size:
         return
     index = tuple(map(int, np.unravel_index(position, array.shape)))
-    place = index if number is None else (number(index[0]), *index[1:])
-    raise not_finite(name, place, given[index], array.dtype)
+    at = index if place is None else place(*index)
+    raise not_finite(name, at, given[index], array.dtype)
 
 
 def not_finite(name: str, place: tuple[Any, ...], value: Any, dtype: np.dtype[Any]) -> ValueError:
     """Return the error for a value that is not finite in dtype; place is (row, column)."""
-    problem = f"too large for {dtype}" if np.isfinite(value) else "expected a finite number"
+    if not np.isfinite(value):
+        problem = "expected a finite number"
+    elif dtype == FLOAT32 and name.startswith("X"):
+        problem = "too large for float32; expected up to 3.4e+38, or a network of dtype='float64'"
+    else:
+        problem = f"too large for {dtype}"
     return ValueError(f"{place_of(name, place)}: {value}; {problem}")
 
 
@@ -144,9 +167,10 @@ def _wrong_shape(shape: tuple[int, ...], width: int, name: str) -> str:
 
 
 def place_of(name: str, index: tuple[Any, ...]) -> str:
-    """Return where an entry is, such as 'X, row 3, column 1'."""
+    """Return where an entry is, such as 'X, row 3, column 1'; a column may have a name."""
     words = ("row", "column") if len(index) == 2 else ("position",) * len(index)
-    return ", ".join([name, *(f"{word} {i}" for word, i in zip(words, index, strict=True))])
+    shown = (repr(i) if isinstance(i, str) else i for i in index)
+    return ", ".join([name, *(f"{word} {i}" for word, i in zip(words, shown, strict=True))])
 
 
 def as_targets(

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import re
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -59,6 +61,8 @@ def learn_classes(labels: NDArray[Any]) -> tuple[NDArray[np.int64], tuple[str, .
 def number_labels(labels: NDArray[Any], classes: tuple[str, ...]) -> NDArray[np.int64]:
     """Return a model's class numbers for labels (n,), the inverse of naming predictions.
 
+    A label that is no name by its letters is compared as a number; see `class_of`.
+
     Raises
     ------
     ValueError
@@ -69,24 +73,65 @@ def number_labels(labels: NDArray[Any], classes: tuple[str, ...]) -> NDArray[np.
     >>> number_labels(np.array(["yes", "no"]), ("no", "yes"))
     array([1, 0])
     """
-    numbers = {name: number for number, name in enumerate(classes)}
+    by_name = {name: number for number, name in enumerate(classes)}
+    by_number = _by_number(classes)
     distinct, y = np.unique(labels, return_inverse=True)
     mapping = np.empty(len(distinct), dtype=np.int64)
     for position, value in enumerate(distinct.tolist()):
         text = _text(value)
-        if text not in numbers and (number := _whole(text)) is not None:
-            text = str(number)
-        if text not in numbers:
+        number = by_name[text] if text in by_name else _class_of_number(text, by_number)
+        if number is None:
             row = int(np.argmax(y == position)) + 1
             known = ", ".join(classes[:12]) + (", ..." if len(classes) > 12 else "")
             raise ValueError(f"row {row}: the label {text!r} is none of the classes: {known}")
-        mapping[position] = numbers[text]
+        mapping[position] = number
     return mapping[y]
+
+
+def class_of(text: str, classes: Sequence[str]) -> int | None:
+    """Return the number of the class that a text names, or None.
+
+    It is the class of the same letters, else the only one that is the same number: 1, 1.0, 1e0 and
+    True are one number, 0 and False another.
+
+    Examples
+    --------
+    >>> class_of("1", ["0.0", "1.0"]), class_of("0", ["False", "True"])
+    (1, 0)
+    >>> class_of("1.0", ["01", "1"])
+    """
+    return classes.index(text) if text in classes else _class_of_number(text, _by_number(classes))
+
+
+def _by_number(classes: Sequence[str]) -> dict[float, int | None]:
+    """Return the class of each number that is the name of a class; None where it is of several."""
+    found: dict[float, int | None] = {}
+    for i, name in enumerate(classes):
+        number = _number(name)
+        if number is not None:
+            found[number] = None if number in found else i
+    return found
+
+
+def _class_of_number(text: str, by_number: Mapping[float, int | None]) -> int | None:
+    number = _number(text)
+    return None if number is None else by_number.get(number)
 
 
 def _text(label: Any) -> str:
     """Write a label as text; False and True are the classes 0 and 1."""
     return str(int(label)) if isinstance(label, bool) else str(label).strip()
+
+
+def _number(text: str) -> float | None:
+    """Return the number that a text stands for; False and True are 0 and 1."""
+    text = text.strip().lower()
+    if text in ("false", "true"):
+        return int(text == "true")
+    number = _whole(text)  # exact, however long it is
+    if number is not None:
+        return number
+    return float(text) if is_number(text) and math.isfinite(float(text)) else None
 
 
 def _whole(text: str) -> int | None:

@@ -7,6 +7,7 @@ import contextlib
 import csv
 import os
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from typing import Any, TextIO
 
 import numpy as np
@@ -14,6 +15,7 @@ from numpy.typing import NDArray
 
 from sigmax import files
 from sigmax._command.class_names import learn_classes, number_labels
+from sigmax._data.columns import order
 from sigmax._formats import dataset
 from sigmax._formats.csv_file import CsvOptions
 
@@ -40,8 +42,31 @@ def read(
         weight_column if dataset.is_csv(path) or wanted.get("labelled", True) else None,
         tuple(arguments.ignore_column) if dataset.is_csv(path) else (),
         wanted.pop("missing", False),
+        wanted.get("column_names"),
     )
-    return dataset.read(path, labels_path, csv=options, **wanted)
+    names = wanted.pop("column_names", None)
+    return in_order(dataset.read(path, labels_path, csv=options, **wanted), names, path)
+
+
+def in_order(found: dataset.Dataset, names: Sequence[str] | None, path: str) -> dataset.Dataset:
+    """Return a file's contents with its columns in the order of names, where both have names.
+
+    Examples
+    --------
+    >>> in_order(found, ("length", "width"), "irises.csv").column_names
+    ('length', 'width')
+    """
+    if names is None or found.column_names is None:
+        return found
+    try:
+        positions = order(found.column_names, names, path, "the model")
+    except ValueError as error:
+        hint = " (--label-column says where the label is, --ignore-column leaves a column out)"
+        raise UserError(f"{error}{hint}") from None
+    if positions is None:
+        return found
+    X = np.take(found.X, positions, axis=1)
+    return replace(found, X=X, column_names=tuple(names), found=f"{found.found}, put in order")
 
 
 def read_for(
@@ -67,6 +92,7 @@ def read_for(
         part="test",
         dtype=str(network.dtype),
         n_features=network.sizes[0],
+        column_names=network.column_names,
         labelled=labelled,
         missing=preparation is not None and preparation.fill is not None,
     )

@@ -122,6 +122,8 @@ def _print_model(model: Model) -> None:
     _print_line("sizes", "-".join(map(str, layout.sizes)))
     _print_line("parameters", str(layout.n_parameters))
     _print_line("dtype", str(layout.dtype))
+    if model.column_names is not None:
+        _print_line("columns", _shortened(model.column_names))
     _print_line("trained", f"{model.epochs_trained} epochs")
     preparation = model.preparation
     if preparation is not None:
@@ -134,6 +136,10 @@ def _print_model(model: Model) -> None:
         _print_line("preparation", ", ".join(steps))
     if model.temperature != 1.0:
         _print_line("temperature", f"{model.temperature:.6g} (calibrated)")
+
+
+def _shortened(names: Sequence[str]) -> str:
+    return ", ".join(names[:12]) + (", ..." if len(names) > 12 else "")
 
 
 def _print_line(what: str, text: str) -> None:

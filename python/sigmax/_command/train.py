@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from sigmax import files
 from sigmax._command import several
+from sigmax._command.class_names import class_of
 from sigmax._command.report import file_size, percent
 from sigmax._command.shared import (
     UserError,
@@ -73,6 +74,8 @@ class _Plan:
         The options of fit that were written down.
     resumed : Checkpoint or None
         What to go on from.
+    column_names : tuple of str, or None
+        Of all X's, which are in this order.
     network : Network
         Untrained.
     training : _Data
@@ -93,6 +96,7 @@ class _Plan:
     arguments: argparse.Namespace
     given: dict[str, Any]
     resumed: Checkpoint | None
+    column_names: tuple[str, ...] | None
     network: Network
     training: _Data
     validation: _Data | None
@@ -148,7 +152,9 @@ def _plan(arguments: argparse.Namespace) -> _Plan:
     _check_arguments(arguments, given, wants_several)
     in_use = _options_in_use(given, resumed)
     wanted = {"dtype": _dtype(arguments, resumed), "missing": in_use["nan"] == "mean"}
-    found = read(arguments, arguments.data, arguments.labels, **wanted)
+    stored_columns = None if resumed is None else resumed.model.column_names
+    found = read(arguments, arguments.data, arguments.labels, column_names=stored_columns, **wanted)
+    columns = stored_columns or found.column_names
     assert found.labels is not None  # read() has seen to it
     y, stored_names = learn_targets(found.labels, arguments.labels or arguments.data)
     n_classes = y.shape[1] if y.ndim == 2 else int(y.max()) + 1
@@ -158,7 +164,13 @@ def _plan(arguments: argparse.Namespace) -> _Plan:
         given["class_weight"] = _class_weight(given["class_weight"], names)
     training = _Data(found.X, y, found.weights)
     validation, testing = _second_data(
-        arguments, names, in_use, wants_several, n_features=training.X.shape[1], **wanted
+        arguments,
+        names,
+        in_use,
+        wants_several,
+        n_features=training.X.shape[1],
+        column_names=columns,
+        **wanted,
     )
     divisor = _divisor(arguments, in_use)
     network = _network(arguments, training.X.shape[1], n_classes, resumed)
@@ -166,6 +178,7 @@ def _plan(arguments: argparse.Namespace) -> _Plan:
         arguments,
         given,
         resumed,
+        columns,
         network,
         training,
         validation,
@@ -189,7 +202,7 @@ def _fit(plan: _Plan) -> History:
     training, validation = plan.training, plan.validation
     divided = partial(_quotient, dtype=network.dtype, divisor=plan.divisor)
     return network.fit(
-        divided(training.X),
+        _with_names(divided(training.X), plan.column_names),
         training.y,
         X_val=None if validation is None else divided(validation.X),
         y_val=None if validation is None else validation.y,
@@ -208,7 +221,7 @@ def _fit_several(plan: _Plan) -> tuple[_Plan, str]:
         arguments,
         plan.given,
         plan.network,
-        _quotient(training.X, plan.network.dtype, plan.divisor),
+        _with_names(_quotient(training.X, plan.network.dtype, plan.divisor), plan.column_names),
         training.y,
         training.weights,
         progress=sys.stderr.isatty() and not arguments.quiet,
@@ -371,17 +384,18 @@ def _class_weight(text: str, names: Sequence[str]) -> str | dict[int, float]:
         return text
     weights = {}
     for pair in text.split(","):
-        name, separator, number = pair.rpartition("=")
+        name, separator, factor = pair.rpartition("=")
         try:
-            weight = float(number)
+            weight = float(factor)
         except ValueError:
             weight = math.nan
         if not separator or not weight >= 0:
             raise UserError(f"--class-weight {pair!r}: balanced or CLASS=WEIGHT,... is expected")
-        if name not in names:
+        number = class_of(name, names)
+        if number is None:
             known = ", ".join(names[:12]) + (", ..." if len(names) > 12 else "")
             raise UserError(f"--class-weight: {name!r} is none of the classes: {known}")
-        weights[names.index(name)] = weight
+        weights[number] = weight
     return weights
 
 
@@ -438,6 +452,22 @@ def _quotient(X: NDArray[Any], dtype: np.dtype[Any], divisor: float | None) -> N
     with np.errstate(over="ignore"):  # fit refuses infinity and names its row
         quotient: NDArray[Any] = np.divide(X, divisor, dtype=dtype, casting="unsafe")
     return quotient
+
+
+@dataclass(frozen=True)
+class _Named:
+    """An array with names for its columns, which `Network.fit` keeps."""
+
+    array: NDArray[Any]
+    columns: tuple[str, ...]
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
+        """Return the array itself."""
+        return self.array if dtype is None else self.array.astype(dtype)
+
+
+def _with_names(X: NDArray[Any], names: tuple[str, ...] | None) -> Any:
+    return X if names is None else _Named(X, names)
 
 
 def _put_into_first_layer(network: Network, divisor: float) -> None:

@@ -9,6 +9,7 @@ from sigmax._data.preparation import Preparation
 from sigmax._data.rows import Rows, SparseRows
 from sigmax._data.sources import TrainingExamples
 
+_LEAST_DEVIATION = 1e-15  # of a column, as a share of its range
 _ENTRIES = 1 << 16  # of a block: its temporaries stay in the cache
 
 
@@ -26,6 +27,7 @@ class ColumnStatistics:
 
     def __init__(self, width: int, *, missing_allowed: bool) -> None:
         self._missing_allowed = missing_allowed
+        self._names: tuple[str, ...] | None = None
         self._weight = np.zeros(width)
         self.mean = np.zeros(width)
         self._deviation = np.zeros(width)
@@ -39,6 +41,7 @@ class ColumnStatistics:
         ValueError
             For an infinity, and for a NaN where none is allowed.
         """
+        self._names = self._names or rows.columns
         step = max(1, _ENTRIES // rows.width)
         if isinstance(rows, SparseRows):  # the work per column must not outweigh the work per entry
             per_row = max(1, int(rows.csr.row_start[-1]) // max(1, len(rows)))
@@ -56,7 +59,7 @@ class ColumnStatistics:
         empty = np.flatnonzero(self._weight == 0)
         if empty.size:
             raise ValueError(
-                f"{name}, column {empty[0]}: no row that counts has a number there; "
+                f"{name}, column {self._column(empty[0])}: no row that counts has a number there; "
                 "expected at least one"
             )
 
@@ -68,15 +71,25 @@ class ColumnStatistics:
         constant = self._low == self._high
         beyond = np.flatnonzero(~(np.isfinite(self.mean) & np.isfinite(self._deviation)))
         if beyond.size:
+            low, high = self._low[beyond[0]], self._high[beyond[0]]
             raise ValueError(
-                f"X, column {beyond[0]}: from {self._low[beyond[0]]} to {self._high[beyond[0]]}; "
-                "expected numbers whose sum and spread are within float64"
+                f"X, column {self._column(beyond[0])}: from {low} to {high}; "
+                "expected numbers whose sum and spread are within float64: divide the column by a "
+                "large number first"
             )
-        scale = np.where(constant, 0.0 if shifted else np.abs(self._low), self._deviation)
+        with np.errstate(over="ignore", invalid="ignore"):
+            # only weights can make it less: a row that hardly counts must not become infinite
+            least = _LEAST_DEVIATION * (self._high - self._low)
+        deviation = np.where(least < np.inf, np.maximum(self._deviation, least), self._deviation)
+        scale = np.where(constant, 0.0 if shifted else np.abs(self._low), deviation)
         scale[scale == 0] = 1.0
         if not shifted:
             return np.zeros_like(self.mean), scale
         return np.where(constant, self._low, self.mean), scale
+
+    def _column(self, position: int) -> str:
+        """Return what errors call a column."""
+        return repr(self._names[position]) if self._names else str(position)
 
     def _add_dense(self, rows: Rows, part: slice, weights: Array) -> None:
         given = rows.raw(part)
@@ -87,7 +100,7 @@ class ColumnStatistics:
             wrong = np.argwhere(np.isinf(X) if self._missing_allowed else ~finite)
             if len(wrong):
                 row, column = wrong[0].tolist()
-                place = rows.number(part.start + row), column
+                place = rows.number(part.start + row), rows.column(column)
                 raise not_finite(rows.name, place, given[row, column], FLOAT64)
             count = count * finite
             X[~finite] = 0.0
@@ -120,7 +133,7 @@ class ColumnStatistics:
             wrong = np.flatnonzero(np.isinf(values) if self._missing_allowed else ~finite)
             if len(wrong):
                 entry = wrong[0]
-                place = rows.number(part.start + int(row[entry])), columns[entry]
+                place = rows.number(part.start + int(row[entry])), int(columns[entry])
                 raise not_finite(rows.name, place, csr.values[entry], FLOAT64)
             missing = np.bincount(columns[~finite], count[~finite], width)
             n_present = np.bincount(columns[~finite], count[~finite] > 0, width)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from sigmax._boundary.arrays import Array, as_targets, pointer
+from sigmax._data.columns import UNNAMED, Columns
 from sigmax._data.rows import DenseRows, Index, Rows, open_rows
 from sigmax._sigmax import ffi
 
@@ -115,13 +116,14 @@ def as_examples(
     layout: Layout,
     names: tuple[str, str] = ("X", "y"),
     *,
+    columns: Columns = UNNAMED,
     empty_allowed: bool = False,
 ) -> Examples:
     """Return X (n, n_0), opened, and y, (n,) labels or (n, n_L) rows, checked; n >= 1.
 
     Preparing X checks its values.
     """
-    rows = open_rows(X, layout.dtype, layout.n_in, names[0])
+    rows = open_rows(X, layout.dtype, layout.n_in, names[0], columns)
     labels, targets = as_targets(y, layout.dtype, layout.n_out, names[1])
     n_targets = len(labels if labels is not None else targets)  # type: ignore[arg-type]
     if len(rows) != n_targets:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 from abc import ABC, abstractmethod
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
@@ -22,6 +23,8 @@ from sigmax._boundary.arrays import (
     require_finite,
     require_shape,
 )
+from sigmax._boundary.frames import column_names
+from sigmax._data.columns import UNNAMED, Columns
 from sigmax._data.mapped import is_mapped, scattered
 from sigmax._data.sparse import Csr, as_csr
 from sigmax._sigmax import ffi, lib
@@ -63,7 +66,11 @@ class Rows(ABC):
         The network's.
     width : int
         n_0.
+    columns : tuple of str, or None
+        Names of the columns, where the caller's X has them.
     """
+
+    columns: tuple[str, ...] | None = None
 
     def __init__(self, name: str, dtype: np.dtype[Any], width: int) -> None:
         self.name, self.dtype, self.width = name, dtype, width
@@ -98,6 +105,10 @@ class Rows(ABC):
     def number(self, row: int) -> int:
         """Return the number of a row in the array that the caller gave."""
 
+    def column(self, position: int) -> int | str:
+        """Return what errors call a column: its name, or its position where it has none."""
+        return position if self.columns is None else self.columns[position]
+
     def dense(self) -> DenseRows:
         """Return all rows as C takes them, in memory."""
         whole: Array = np.empty((len(self), self.width), self.dtype)
@@ -115,6 +126,11 @@ class Rows(ABC):
     def pointers(self) -> tuple[CData, CData, tuple[object, ...]] | None:
         """Return X and sparse of a `sigmax_data`, and the objects that own them, or None."""
         return None
+
+    def _place(self, index: Index, i: int, column: int) -> tuple[int, int | str]:
+        """Return row and column, in the caller's array, of an entry of the rows at index."""
+        row = self.number(index.start + i if isinstance(index, slice) else int(index[i]))
+        return row, self.column(column)
 
 
 class DenseRows(Rows):
@@ -159,10 +175,12 @@ class ArrayRows(Rows):
         dtype: np.dtype[Any],
         *,
         mapped: bool,
+        columns: tuple[str, ...] | None = None,
         chosen: Array | None = None,
         preparation: Preparation | None = None,
     ) -> None:
         super().__init__(name, dtype, given.shape[1])
+        self.columns = columns
         self._given, self._mapped = given, mapped
         self._chosen = chosen  # which rows these are; None: all
         self._preparation = preparation
@@ -182,7 +200,7 @@ class ArrayRows(Rows):
             array = convert(given, self.dtype)
         else:
             array = self._preparation.apply(given, self.dtype)
-        require_finite(given, array, pointer(array), self.name, lambda i: self._number(index, i))
+        require_finite(given, array, pointer(array), self.name, partial(self._place, index))
         return array
 
     def take(self, index: Index) -> ArrayRows:
@@ -214,12 +232,10 @@ class ArrayRows(Rows):
             self.name,
             self.dtype,
             mapped=self._mapped,
+            columns=self.columns,
             chosen=chosen,
             preparation=preparation,
         )
-
-    def _number(self, index: Index, i: int) -> int:
-        return self.number(index.start + i if isinstance(index, slice) else int(index[i]))
 
 
 class SparseRows(Rows):
@@ -255,7 +271,7 @@ class SparseRows(Rows):
             array = convert(given, self.dtype)
         else:
             array = self._preparation.apply(given, self.dtype)
-        require_finite(given, array, pointer(array), self.name, lambda i: self._number(index, i))
+        require_finite(given, array, pointer(array), self.name, partial(self._place, index))
         return array
 
     def take(self, index: Index) -> SparseRows:
@@ -316,15 +332,25 @@ class SparseRows(Rows):
         )
         return ffi.NULL, struct, (self.csr, row_start, columns, values)
 
-    def _number(self, index: Index, i: int) -> int:
-        return self.number(index.start + i if isinstance(index, slice) else int(index[i]))
 
+def open_rows(
+    X: object,
+    dtype: np.dtype[Any],
+    width: int,
+    name: str = "X",
+    columns: Columns = UNNAMED,
+) -> Rows:
+    """Return X with its shape and type checked, its values neither converted nor checked yet.
 
-def open_rows(X: object, dtype: np.dtype[Any], width: int, name: str = "X") -> Rows:
-    """Return X with its shape and type checked, its values neither converted nor checked yet."""
+    A frame's columns are compared with those of columns, and put in their order.
+    """
     if is_sparse(X):
         return SparseRows(as_csr(X, width, name), name, dtype, width)
-    given = as_numbers(X, name)
+    order = columns.order_of(X, name)
+    given = as_numbers(X, name, missing_allowed=columns.missing_allowed)
     require_shape(given.shape, width, name)
+    if order is not None:
+        given = given[:, order]
     large = given.size * dtype.itemsize > _SMALL_FILE
-    return ArrayRows(given, name, dtype, mapped=large and is_mapped(given))
+    names = columns.names if column_names(X) is not None and columns.names else column_names(X)
+    return ArrayRows(given, name, dtype, mapped=large and is_mapped(given), columns=names)

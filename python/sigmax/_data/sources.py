@@ -7,11 +7,13 @@ the same preparation.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
 from sigmax._boundary.arrays import Array, pointer
+from sigmax._data.columns import UNNAMED, Columns
 from sigmax._data.examples import Examples, as_examples
 from sigmax._data.rows import DenseRows
 from sigmax._sigmax import ffi
@@ -192,10 +194,16 @@ class TrainingExamples(Protocol):
     ----------
     examples : Examples or None
         All rows, where they are known before an epoch; None of a stream.
+    column_names : tuple of str, or None
+        Names of X's columns in the order of the model, where X has them; of a stream, None before
+        its first block.
     """
 
     @property
     def examples(self) -> Examples | None: ...
+
+    @property
+    def column_names(self) -> tuple[str, ...] | None: ...
 
     def prepared(self, preparation: Preparation | None) -> TrainingExamples:
         """Return the rows as the network wants them."""
@@ -213,11 +221,12 @@ class TrainingExamples(Protocol):
 class KnownExamples:
     """Rows that are all known: in memory, sparse, or in a mapped file."""
 
-    def __init__(self, examples: Examples) -> None:
+    def __init__(self, examples: Examples, column_names: tuple[str, ...] | None = None) -> None:
         self.examples = examples
+        self.column_names = column_names or examples.rows.columns
 
     def prepared(self, preparation: Preparation | None) -> KnownExamples:
-        return KnownExamples(self.examples.prepared(preparation))
+        return KnownExamples(self.examples.prepared(preparation), self.column_names)
 
     def opened(self) -> Iterator[Examples]:
         yield self.examples
@@ -243,11 +252,17 @@ class Stream:
         layout: Layout,
         blocks: Callable[[], Iterable[tuple[Any, Any]]],
         preparation: Preparation | None = None,
+        columns: Columns = UNNAMED,
     ) -> None:
         self._layout, self._open, self.preparation = layout, blocks, preparation
+        self._columns = columns
+
+    @property
+    def column_names(self) -> tuple[str, ...] | None:
+        return self._columns.names
 
     def prepared(self, preparation: Preparation | None) -> Stream:
-        return Stream(self._layout, self._open, preparation)
+        return Stream(self._layout, self._open, preparation, self._columns)
 
     def opened(self) -> Iterator[Examples]:
         layout = self._layout
@@ -266,7 +281,11 @@ class Stream:
                     )
                 X, y = block
                 names = f"X of block {i}", f"y of block {i}"
-                examples = as_examples(X, y, layout, names, empty_allowed=True)
+                examples = as_examples(
+                    X, y, layout, names, columns=self._columns, empty_allowed=True
+                )
+                if self._columns.names is None:
+                    self._columns = replace(self._columns, names=examples.rows.columns)
                 if len(examples) == 0:
                     continue
                 if soft is not None and soft != (examples.labels is None):
@@ -289,7 +308,7 @@ class Stream:
         return StreamSource(self)
 
 
-def open_data(layout: Layout, X: object, y: object) -> TrainingExamples:
+def open_data(layout: Layout, X: object, y: object, columns: Columns = UNNAMED) -> TrainingExamples:
     """Return the rows to train on, opened and not prepared yet; see `Network.fit`.
 
     Examples
@@ -303,7 +322,7 @@ def open_data(layout: Layout, X: object, y: object) -> TrainingExamples:
                 "y is given, but X is a callable; expected y to be None, as each block of the "
                 "stream is a pair (X, y)"
             )
-        return Stream(layout, X)
+        return Stream(layout, X, columns=columns)
     if isinstance(X, Iterator):
         raise TypeError(
             f"X is {type(X).__name__}, which can be iterated only once; expected a callable that "
@@ -311,7 +330,7 @@ def open_data(layout: Layout, X: object, y: object) -> TrainingExamples:
         )
     if y is None:
         raise TypeError("y is missing; expected labels or class probabilities")
-    return KnownExamples(as_examples(X, y, layout))
+    return KnownExamples(as_examples(X, y, layout, columns=columns))
 
 
 def _copy(block: Examples, start: int, stop: int) -> Examples:

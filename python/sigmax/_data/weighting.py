@@ -60,7 +60,7 @@ def row_weights(
         weights = as_weights(sample_weight, n_rows, name)
     if class_weight is not None:
         of_rows = _of_classes(class_weight, labels, targets, n_classes, weights)
-        weights = of_rows if weights is None else weights * of_rows
+        weights = of_rows if weights is None else _product(weights, of_rows, name, mean_one)
         if not weights.any():
             what = "class_weight leaves"
             if sample_weight is not None:
@@ -72,6 +72,23 @@ def row_weights(
         weights = weights / weights.max()  # so that no sum overflows
         weights /= weights.mean()
     return None if (weights == 1.0).all() else weights
+
+
+def _product(weights: Array, of_rows: Array, name: str, mean_one: bool) -> Array:
+    """Return weights * of_rows, or a multiple of it where it overflows and only ratios matter."""
+    with np.errstate(over="ignore", under="ignore"):
+        product: Array = weights * of_rows
+    if np.isfinite(product).all() and product.any():
+        return product
+    if mean_one and of_rows.any():
+        scaled: Array = (weights / weights.max()) * (of_rows / of_rows.max())
+        return scaled
+    if not np.isfinite(product).all():
+        raise ValueError(
+            f"class_weight times {name} is up to {weights.max():.3g} * {of_rows.max():.3g}, too "
+            f"large for float64; expected weights around 1: {name} / numpy.max({name})"
+        )
+    return product
 
 
 def as_weights(value: object, n_rows: int, name: str) -> Array:

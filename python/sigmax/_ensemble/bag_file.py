@@ -41,7 +41,9 @@ VERSION = 1
 _COUNTS = {"n_networks": 1, "repeats": 1, "calibrate": 0}  # and the least that each can be
 _FORM = archive.Form(
     what="checkpoint of a bag",
-    required=("bag_version", *_COUNTS, "seed"),
+    version="bag_version",
+    newest=VERSION,
+    required=(*_COUNTS, "seed"),
     others={
         "checkpoint_version": "it is a checkpoint of one network: Network.fit resumes it",
         "format_version": "it is a model, and no checkpoint: Network.load reads it",
@@ -130,9 +132,6 @@ def load(path: str | os.PathLike[str]) -> BagFile:
     name = os.fsdecode(path)
     arrays = archive.read(path, _FORM)
     try:
-        version = archive.scalar(arrays, "bag_version", "<i8")
-        if version != VERSION:
-            raise FileFormatError(f"bag_version is {version}; this release reads {VERSION}")
         counts = {count: int(archive.scalar(arrays, count, "<i8")) for count in _COUNTS}
         for count, least in _COUNTS.items():
             if counts[count] < least:

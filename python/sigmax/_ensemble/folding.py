@@ -72,7 +72,7 @@ def fold(
     models = _models(networks)
     shares = _shares(weights, len(models))
     layout = _layout(models, dtype)
-    preparation = _preparation(models, layout)
+    preparation, column_names = _preparation(models, layout), _column_names(models)
     for m, model in enumerate(models):
         model.layout.require_finite(model.arena, f"networks[{m}], as a member of a fold,")
     factors = [share / model.temperature for share, model in zip(shares, models, strict=True)]
@@ -82,6 +82,7 @@ def fold(
         models[0].seed,
         max(model.epochs_trained for model in models),
         preparation,
+        column_names=column_names,
     )
     with np.errstate(over="ignore", invalid="ignore"):  # the result is checked
         _write(folded, [_first_layer(model, preparation) for model in models], models, factors)
@@ -240,6 +241,22 @@ def _preparation(models: Sequence[Model], layout: Layout) -> Preparation | None:
         if model.preparation is not None and model.preparation.mean is not None
     )
     return next(standardizing, first)
+
+
+def _column_names(models: Sequence[Model]) -> tuple[str, ...] | None:
+    """Return the names of X's columns, on which the members that have some must agree."""
+    known = {m: model.column_names for m, model in enumerate(models) if model.column_names}
+    first = next(iter(known), None)
+    for m, names in known.items():
+        assert first is not None
+        if names != known[first]:
+            i = next(i for i, (a, b) in enumerate(zip(names, known[first], strict=True)) if a != b)
+            raise ValueError(
+                f"networks[{m}] has the name {names[i]!r} for column {i} of X, and "
+                f"networks[{first}] {known[first][i]!r}; expected networks trained on the same "
+                "columns in the same order"
+            )
+    return None if first is None else known[first]
 
 
 def _equal(a: Array | None, b: Array | None) -> bool:

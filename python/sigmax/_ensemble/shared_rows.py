@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from sigmax._data.column_statistics import fit_preparation
+from sigmax._data.columns import Columns
 from sigmax._data.examples import Examples
 from sigmax._data.rows import ArrayRows, DenseRows
 from sigmax._data.sources import ChosenSource, KnownExamples, Source, open_data
@@ -41,6 +42,8 @@ class SharedRows:
         Prepared; their weights are those of held-out rows.
     preparation : Preparation or None
         Fitted on all rows, each counted by its weight.
+    column_names : tuple of str, or None
+        Of X, where it has some.
     """
 
     def __init__(
@@ -55,7 +58,8 @@ class SharedRows:
         standardize: bool,
         fill_missing: bool,
     ) -> None:
-        opened = open_data(layout, X, y).examples
+        columns = Columns(missing_allowed=fill_missing)
+        opened = open_data(layout, X, y, columns).examples
         if opened is None:
             raise TypeError(
                 "X is a callable; expected an array, a sparse matrix or a numpy.memmap: the "
@@ -65,6 +69,7 @@ class SharedRows:
         self._layout, self._class_weight = layout, class_weight
         self._weights = _weights(sample_weight, len(opened), "sample_weight")
         self._opened = opened
+        self.column_names = opened.rows.columns
         rows = opened.weighted(self._row_weights(slice(0, len(opened)), "sample_weight"))
         self.preparation: Preparation | None = fit_preparation(
             KnownExamples(rows), standardize=standardize, fill_missing=fill_missing
@@ -97,7 +102,8 @@ class SharedRows:
             source = ChosenSource(examples.weighted(of_all), trained.astype(np.uintp))
         else:
             source = KnownExamples(chosen).source()
-        return TrainingData(KnownExamples(chosen), source, validation, self.preparation)
+        training = KnownExamples(chosen, self.column_names)
+        return TrainingData(training, source, validation, self.preparation)
 
     def held_out(self, rows: Array, by: str) -> Examples:
         """Return rows to measure on, with their weights."""

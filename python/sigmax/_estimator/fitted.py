@@ -130,7 +130,9 @@ class FittedClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             standardize=preparation is not None and preparation.mean is not None,
             nan="error" if preparation is None or preparation.fill is None else "mean",
         )
-        columns = {"n_features_in_": network.sizes[0]}
+        columns: dict[str, Any] = {"n_features_in_": network.sizes[0]}
+        if network.column_names is not None:
+            columns["feature_names_in_"] = np.array(network.column_names, object)
         kept: Self = classifier._keep(network, classes[order], columns, Convergence(False))
         return kept
 
@@ -141,6 +143,8 @@ class FittedClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         for name in (*COLUMNS, *_OUT_OF_FOLD):
             self.__dict__.pop(name, None)
         self.__dict__.update(columns)
+        names = columns.get("feature_names_in_")
+        network._model.column_names = None if names is None else tuple(map(str, names))
         self.network_, self.classes_, self._convergence = network, classes, watch
         self.n_layers_, self.n_outputs_ = len(network.sizes), network.sizes[-1]
         self.out_activation_ = "softmax"

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sigmax._boundary.scalars import above_zero
+from sigmax._estimator.parameters import mean_of
 from sigmax._estimator.scikit_learn import train_test_split
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ class Division:
     @property
     def mean_weight(self) -> float:
         """The mean of the weights; 1 without."""
-        return 1.0 if self.weights is None else float(self.weights.mean())
+        return mean_of(self.weights)
 
     def with_validation(self, X_val: Any, labels: Array, sample_weight_val: Any) -> Division:
         """Return the division that is measured on rows of the caller's own, labels (n_val,)."""

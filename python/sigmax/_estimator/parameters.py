@@ -50,6 +50,7 @@ SOLVERS = ("lbfgs", "sgd", "adam", "adamw", "rmsprop")
 _RATES = ("constant", "invscaling", "adaptive")
 _BOOLEANS = ("shuffle", "warm_start", "nesterovs_momentum", "early_stopping")
 _LARGEST_AUTO_BATCH = 200
+_LEAST_MEAN_WEIGHT = 1e-15  # smaller ones make the penalty, alpha / (m mean weight), enormous
 # what each solver passes on, as {option of fit: parameter}
 _OF_SOLVER = {
     "sgd": {"momentum": "momentum"},
@@ -136,7 +137,10 @@ def check_partial(c: Mapping[str, Any], *, prepared: bool) -> None:
     }.items():
         value = c[name]
         if value != default:
-            raise ValueError(f"{name} is {value!r}; expected {default!r} for partial_fit")
+            raise ValueError(
+                f"{name} is {value!r}; expected {default!r}: partial_fit does not support "
+                f"{name}={value!r}"
+            )
     if isinstance(c["class_weight"], str):
         raise ValueError(
             f"class_weight is {c['class_weight']!r}; expected a dict or None for partial_fit"
@@ -160,6 +164,12 @@ def fit_options(c: Mapping[str, Any], n_rows: int, mean_weight: float) -> dict[s
     MLPClassifier adds (alpha/2) sum w^2 to the sum of a batch's costs and divides by the batch's
     weights in all. For a batch of m rows that is l2 = alpha / (m mean weight).
     """
+    if mean_weight < _LEAST_MEAN_WEIGHT and c["alpha"]:
+        raise ValueError(
+            f"sample_weight has a mean of {mean_weight:.3g} (times class_weight, if any), beside "
+            f"which alpha={c['alpha']:g} leaves nothing to learn; expected weights around 1, "
+            "sample_weight / numpy.max(sample_weight), or alpha=0"
+        )
     lbfgs = c["solver"] == "lbfgs"
     batch_size = n_rows if lbfgs else rows_per_batch(c, n_rows)
     options: dict[str, Any] = {
@@ -223,6 +233,18 @@ def weights(
             raise ValueError("sample_weight is zero in all rows; expected at least one weight > 0")
     of_classes: Any = class_weights(class_weight, classes)
     return row_weights(sample_weight, of_classes, labels, None, len(classes), mean_one=False)
+
+
+def mean_of(weights: Array | None) -> float:
+    """Return the mean of the rows' weights, 1 where there are none."""
+    if weights is None:
+        return 1.0
+    with np.errstate(over="ignore"):
+        mean = float(weights.mean())
+    if math.isinf(mean):  # the sum is too large for float64, the mean is not
+        largest = weights.max()
+        mean = float(largest * (weights / largest).mean())
+    return mean
 
 
 def class_weights(class_weight: object, classes: Array) -> str | tuple[float, ...] | None:

@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from sigmax._boundary.arrays import is_sparse, not_finite
+from sigmax._boundary.arrays import as_numbers, is_sparse, mask_of, masked, not_finite
+from sigmax._boundary.frames import column_names
 from sigmax._estimator.labels import require_one_kind
 
 try:
@@ -20,20 +21,29 @@ try:
         check_classification_targets,
         type_of_target,
     )
-    from sklearn.utils.validation import check_is_fitted  # type: ignore[import-untyped]
+    from sklearn.utils.validation import (  # type: ignore[import-untyped]
+        check_array,
+        check_is_fitted,
+        check_X_y,
+    )
 except ImportError as error:
     raise ImportError(
         "SigmaxClassifier needs scikit-learn: pip install 'sigmax[sklearn]'"
     ) from error
 
 try:
-    from sklearn.utils.validation import validate_data as _validate_data
+    from sklearn.utils.validation import validate_data
+
+    def _note_columns(estimator: Any, X: Any, reset: bool) -> None:
+        """Note number and names of X's columns, or compare them."""
+        validate_data(estimator, X=X, reset=reset, skip_check_array=True)
 
     _FINITE = "ensure_all_finite"
-except ImportError:  # before 1.6 it is a method of the estimator
+except ImportError:  # before 1.6 these are methods of the estimator
 
-    def _validate_data(estimator: Any, **given: Any) -> Any:
-        return estimator._validate_data(**given)
+    def _note_columns(estimator: Any, X: Any, reset: bool) -> None:
+        estimator._check_feature_names(X, reset=reset)
+        estimator._check_n_features(X, reset=reset)
 
     _FINITE = "force_all_finite"
 
@@ -56,17 +66,19 @@ __all__ = [
 
 
 def check_rows(estimator: Any, X: object, dtype: Any, *, allow_nan: bool, name: str = "X") -> Any:
-    """Return X as a C-ordered array or CSR matrix (n, estimator.n_features_in_) of dtype.
+    """Return X as an array or CSR matrix (n, estimator.n_features_in_), checked.
 
-    Column names are compared with those of fit.
+    Column names are compared with those of fit. Rows of numbers stay in their own dtype, for the
+    network converts them in blocks; sparse rows get dtype.
     """
-    return _validated(estimator, X, dtype, allow_nan, name, reset=False)
+    wanted = dtype if is_sparse(X) else None
+    return _validated(estimator, X, wanted, allow_nan, name, reset=False)
 
 
 def check_examples(
     estimator: Any, X: object, y: object, dtype: Any, *, reset: bool, allow_nan: bool
 ) -> tuple[Any, Any, dict[str, Any]]:
-    """Return X as `check_rows` does, y as an array (n,) of class labels, and COLUMNS.
+    """Return X in C order, or as CSR, y as an array (n,) of class labels, and COLUMNS.
 
     dtype may be several: the first is the one to convert to when X has none of them. reset takes
     COLUMNS from X, otherwise X is compared with those that the estimator has. It is not changed:
@@ -122,7 +134,10 @@ def random_state(given: Any) -> Any:
 
 
 def _require_one_class_per_row(y: object, name: str) -> None:
-    """Raise ValueError for a y of several columns, saying what its rows are."""
+    """Raise ValueError for masked entries, and for several columns, saying what the rows are."""
+    mask = mask_of(y)
+    if mask is not None:
+        raise masked(name, mask)
     kind = _kind_of_target(y)
     if not (kind.startswith("multilabel") or kind.endswith("multioutput")):
         return
@@ -157,20 +172,46 @@ def _kind_of_target(y: object) -> str:
     return kind
 
 
-def _validated(estimator: Any, X: Any, dtype: Any, allow_nan: bool, name: str, **given: Any) -> Any:
-    given |= {"accept_sparse": "csr", "dtype": dtype, "order": "C"}
-    given[_FINITE] = "allow-nan" if allow_nan else True
+def _validated(
+    estimator: Any, X: Any, dtype: Any, allow_nan: bool, name: str, *, reset: bool, **y: Any
+) -> Any:
+    """Return X, or X and y, checked by scikit-learn; the columns of X are noted or compared.
+
+    Where dtype is None, numbers stay what they are.
+    """
+    names = column_names(X)
+    numbers, problem = X, None
+    if not is_sparse(X):
+        try:
+            numbers = as_numbers(X, name, missing_allowed=allow_nan)
+        except TypeError as error:  # scikit-learn takes numbers that are written as text
+            problem = error
+            dtype = np.float64 if dtype is None else dtype
+    checks = {"accept_sparse": "csr", "dtype": dtype, "estimator": estimator}
+    checks |= {"order": None if dtype is None else "C", _FINITE: "allow-nan" if allow_nan else True}
     try:
-        return _validate_data(estimator, X=X, **given)
-    except ValueError as error:
+        if "y" in y:
+            checked = check_X_y(numbers, y["y"], **checks)
+        else:
+            checked = check_array(numbers, input_name="X", **checks)
+    except (TypeError, ValueError) as error:
+        if problem is not None and type(error).__name__ == "DTypePromotionError":
+            raise problem from None
+        if problem is not None and "float" in str(error):
+            raise type(error)(f"{problem} ({error})") from None
         if not str(error).startswith(("Input X contains NaN", "Input X contains infinity")):
             raise
         sparse = X.tocoo() if is_sparse(X) else None
-        values = np.asarray(X, np.float64) if sparse is None else sparse.data
+        values = np.asarray(numbers, np.float64) if sparse is None else sparse.data
         bad = np.argwhere(np.isinf(values) if allow_nan else ~np.isfinite(values)).tolist()
         if not bad:  # too large for the dtype
             raise
         at = tuple(bad[0])
         place = at if sparse is None else (sparse.row[at], sparse.col[at])
+        if names is not None and len(place) == 2:
+            place = place[0], names[place[1]]
         hint = ", or nan='mean' to fill in the mean for NaN" if np.isnan(values[at]) else ""
         raise ValueError(f"{not_finite(name, place, values[at], values.dtype)}{hint}") from None
+    is_frame = names is not None or hasattr(X, "__dataframe__")
+    _note_columns(estimator, X if is_frame else checked[0] if "y" in y else checked, reset)
+    return checked

@@ -4,21 +4,27 @@ An archive is an uncompressed .npz file of little-endian arrays in version 1.0 o
 without pickles. Any program that can read a zip file can read it: the member "name.npy" of
 the central directory is stored as it is, its header ends with a line feed, and the numbers follow
 in C order. A `Form` lists the arrays of one kind of file.
+
+From version 2 on, a file says which of its arrays a program must know to use it rightly: their
+names are in "required_fields". Arrays that are neither known nor listed there are checked for
+damage and left out, so that a later release can add some.
 """
 
 from __future__ import annotations
 
 import errno
+import json
 import os
+import re
 import secrets
 import stat
 import struct
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from io import BytesIO
-from typing import Any, BinaryIO, TypeAlias
+from typing import Any, BinaryIO, TypeAlias, TypeVar
 from zipfile import BadZipFile, ZipFile, ZipInfo
 
 import numpy as np
@@ -27,10 +33,14 @@ from numpy.typing import NDArray
 from sigmax._formats import npy
 from sigmax.errors import FileFormatError
 
+REQUIRED_FIELDS = "required_fields"
+_FIELD = re.compile(r"[a-z][a-z0-9_]*\.npy")
+_JSON_KINDS: Mapping[type, str] = {dict: "object", list: "array"}
 _END_RECORD = 22  # bytes of the record that ends a zip archive without a comment
 
 Path = str | os.PathLike[str]
 Array: TypeAlias = NDArray[Any]
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -41,13 +51,19 @@ class Form:
     ----------
     what : str
         The kind, as named in errors: "model".
+    version : str
+        The array that holds the version of the file's form.
+    newest : int
+        The last version that this release reads; the first is 1.
     required, optional : tuple of str
-        Names of arrays; any other is an error.
+        Names of arrays. Any other is an error in version 1, and later where the file says so.
     others : mapping of str to str
         An array that identifies another kind of file, and the error text for it.
     """
 
     what: str
+    version: str
+    newest: int
     required: tuple[str, ...]
     optional: tuple[str, ...] = ()
     others: Mapping[str, str] = field(default_factory=dict)
@@ -124,7 +140,7 @@ def read(path: Path, form: Form) -> dict[str, Array]:
 
     Examples
     --------
-    >>> read("numbers.npz", Form("table", required=("primes",)))["primes"]
+    >>> read("numbers.npz", Form("table", "table_version", 1, required=("primes",)))["primes"]
     array([2, 3, 5])
     """
     name = os.fsdecode(path)
@@ -212,6 +228,36 @@ def texts(array: Array, name: str, shape: tuple[int, ...]) -> list[str]:
     return [str(text) for text in array.reshape(-1)]
 
 
+def as_json(value: Mapping[str, Any] | Sequence[str]) -> Array:
+    """Return numbers, texts and truth values as JSON in UTF-8, which keeps all bits of a float.
+
+    Examples
+    --------
+    >>> as_json({"a": 0.1}).tobytes()
+    b'{"a": 0.1}'
+    """
+    return np.frombuffer(json.dumps(value).encode(), np.uint8)
+
+
+def from_json(arrays: Mapping[str, Array], name: str, kind: type[T]) -> T:
+    """Return the argument of `as_json`, a dict or a list, or raise FileFormatError.
+
+    Examples
+    --------
+    >>> from_json({"numbers": as_json({"a": 0.1})}, "numbers", dict)
+    {'a': 0.1}
+    """
+    try:
+        value = json.loads(vector(arrays, name, "u1").tobytes())
+    except (ValueError, RecursionError) as error:
+        if isinstance(error, FileFormatError):
+            raise
+        raise FileFormatError(f"{name} is not valid JSON: {error}") from error
+    if not isinstance(value, kind):
+        raise FileFormatError(f"{name} is JSON, but no {_JSON_KINDS[kind]}")
+    return value
+
+
 def _target(path: Path) -> tuple[str, int | None]:
     """Return the path to write and the mode of the file there, which must be a regular one."""
     target = os.path.realpath(os.fsdecode(path))  # a link stays; its target is replaced
@@ -263,10 +309,7 @@ def _read(content: bytes, form: Form) -> dict[str, Array]:
         raise FileFormatError("truncated or damaged: the end of the archive is missing")
     try:
         archive = _Zip(BytesIO(content))
-        return {
-            member.filename.removesuffix(".npy"): _read_array(archive, member)
-            for member in _checked_members(archive, content, form)
-        }
+        return _arrays(archive, _checked_members(archive, content, form), form)
     # What zipfile raises for what is damaged, checksums included. A MemoryError, or the
     # RuntimeError of a lock for which there is no memory, is not the file's fault.
     except (
@@ -291,7 +334,7 @@ def _checked_members(archive: ZipFile, content: bytes, form: Form) -> list[ZipIn
     # a damaged length could hide a member, and a second archive the first
     if declared != len(members) or min((m.header_offset for m in members), default=0) != 0:
         raise FileFormatError(f"damaged: it declares {declared} arrays, but has {len(members)}")
-    _check_names([member.filename for member in members], form)
+    _check_kind([member.filename for member in members], form)
     for member in members:
         if member.flag_bits & 1:
             raise FileFormatError(f"{member.filename!r} is encrypted; a {form.what} is not")
@@ -304,20 +347,87 @@ def _checked_members(archive: ZipFile, content: bytes, form: Form) -> list[ZipIn
     return members
 
 
-def _check_names(names: Iterable[str], form: Form) -> None:
-    found = list(names)
+def _check_kind(found: Sequence[str], form: Form) -> None:
+    """Raise FileFormatError for another kind of file, and for a name that occurs twice."""
     for name, text in form.others.items():
         if f"{name}.npy" in found:
             raise FileFormatError(text)
-    allowed = {f"{name}.npy" for name in form.required + form.optional}
+    seen = set()
     for name in found:
-        if name not in allowed:
-            raise FileFormatError(f"it holds {name!r}, which does not belong in a {form.what}")
-        if found.count(name) > 1:
+        if name in seen:
             raise FileFormatError(f"it holds {name!r} more than once")
-    for required in form.required:
-        if f"{required}.npy" not in found:
-            raise FileFormatError(f"{required!r} is missing")
+        seen.add(name)
+    if f"{form.version}.npy" not in found:
+        unknown = [name for name in found if name not in _members(form)]
+        if unknown:
+            raise FileFormatError(_not_of(form, unknown[0]))
+        raise FileFormatError(f"{form.version!r} is missing")
+
+
+def _arrays(archive: ZipFile, members: Sequence[ZipInfo], form: Form) -> dict[str, Array]:
+    """Read the arrays that this release knows, after making sure that it may ignore the others."""
+    known, by_name = _members(form), {member.filename: member for member in members}
+    arrays = {form.version: _read_array(archive, by_name[f"{form.version}.npy"])}
+    version = _version(arrays, form)
+    for name in form.required:
+        if f"{name}.npy" not in by_name:
+            raise FileFormatError(f"{name!r} is missing")
+    if version >= 2:
+        if f"{REQUIRED_FIELDS}.npy" not in by_name:
+            raise FileFormatError(
+                f"{form.version} is {version}, but {REQUIRED_FIELDS!r} is missing"
+            )
+        arrays[REQUIRED_FIELDS] = _read_array(archive, by_name[f"{REQUIRED_FIELDS}.npy"])
+        _check_required(_names(arrays, REQUIRED_FIELDS), by_name, form)
+    for name, member in by_name.items():
+        if name in known:
+            arrays[name.removesuffix(".npy")] = _read_array(archive, member)
+        elif version == 1 or not _FIELD.fullmatch(name):
+            raise FileFormatError(_not_of(form, name))
+        else:
+            archive.read(member)  # its checksum: damage to a name must not make it one to ignore
+    return arrays
+
+
+def _version(arrays: Mapping[str, Array], form: Form) -> int:
+    version: int = scalar(arrays, form.version, "<i8")
+    if version < 1:
+        raise FileFormatError(f"{form.version} is {version}; expected 1 to {form.newest}")
+    if version > form.newest:
+        raise FileFormatError(
+            f"{form.version} is {version}, of a later release; this one reads 1 to {form.newest}: "
+            "pip install --upgrade sigmax"
+        )
+    return version
+
+
+def _check_required(names: Sequence[str], members: Mapping[str, ZipInfo], form: Form) -> None:
+    """Raise FileFormatError where the file needs what it lacks, or what this release lacks."""
+    for name in names:
+        if f"{name}.npy" not in members:
+            raise FileFormatError(f"{REQUIRED_FIELDS} has {name!r}, which is missing")
+        if f"{name}.npy" not in _members(form):
+            raise FileFormatError(
+                f"it needs {name!r}, which this release does not know: pip install --upgrade sigmax"
+            )
+
+
+def _names(arrays: Mapping[str, Array], name: str) -> list[str]:
+    names = from_json(arrays, name, list)
+    for text in names:
+        if not isinstance(text, str) or not _FIELD.fullmatch(f"{text}.npy"):
+            raise FileFormatError(f"{name} has {text!r:.50}; expected names of arrays")
+    return names
+
+
+def _members(form: Form) -> set[str]:
+    """Return the names of all members that this release knows."""
+    names = (form.version, REQUIRED_FIELDS, *form.required, *form.optional)
+    return {f"{name}.npy" for name in names}
+
+
+def _not_of(form: Form, name: str) -> str:
+    return f"it holds {name!r}, which does not belong in a {form.what}"
 
 
 def _read_array(archive: ZipFile, member: ZipInfo) -> Array:

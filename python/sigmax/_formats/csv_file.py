@@ -44,6 +44,8 @@ class CsvOptions:
         Columns that are left unread, each as label_column.
     missing : bool
         Read empty fields, "?", "NA" and the like as NaN, instead of refusing them.
+    expected : tuple of str or None
+        Names of the features that are wanted, which an error about their number compares.
     """
 
     label_column: str | None = "-1"
@@ -52,6 +54,7 @@ class CsvOptions:
     weight_column: str | None = None
     ignore: tuple[str, ...] = ()
     missing: bool = False
+    expected: tuple[str, ...] | None = None
 
 
 class Table(NamedTuple):
@@ -64,12 +67,15 @@ class Table(NamedTuple):
     weights : ndarray (n,) of float64, or None
     found : str
         What was found out about the file, for the reader's eye.
+    names : tuple of str, or None
+        Of the features. None without a header, and where it only counts the columns.
     """
 
     X: NDArray[Any]
     labels: NDArray[Any] | None
     weights: NDArray[np.float64] | None
     found: str
+    names: tuple[str, ...] | None
 
 
 @dataclass(frozen=True)
@@ -88,6 +94,15 @@ class _Layout:
         """The columns that are no features, the last one first."""
         named = {i for i in (self.label, self.weight) if i is not None}
         return sorted(named | self.ignored, reverse=True)
+
+    @property
+    def features(self) -> tuple[str, ...] | None:
+        """The names of the features, or None; those that count the columns are no names."""
+        if self.names is None:
+            return None
+        special = set(self.special)
+        features = [name for i, name in enumerate(self.names) if i not in special]
+        return None if _are_positions(features, self.names) else tuple(features)
 
     def column(self, position: int) -> str:
         """Return what to call a column in an error: its name, or its position from 0."""
@@ -131,7 +146,7 @@ def read_csv(
         with open(path, encoding="utf-8-sig", newline="") as file:
             layout = _layout(file, name, options)
             if n_features is not None:
-                _check_width(name, layout, n_features)
+                _check_width(name, layout, n_features, options.expected)
             file.seek(0)
             return _read_rows(file, name, layout, dtype, options.missing)
     except UnicodeDecodeError as error:
@@ -204,7 +219,7 @@ def _read_rows(
     for position, heading in enumerate(layout.names or ()):
         if heading.lower() in _ROW_NUMBERS and position not in layout.special:
             found += f", column {heading!r} is a feature (unless --ignore-column {position})"
-    return Table(X, labels, weights, found)
+    return Table(X, labels, weights, found, layout.features)
 
 
 def _weights(
@@ -351,7 +366,9 @@ def is_number(field: str, parse: Callable[[str], float] = float) -> bool:
     return True
 
 
-def _check_width(name: str, layout: _Layout, n_features: int) -> None:
+def _check_width(
+    name: str, layout: _Layout, n_features: int, expected: tuple[str, ...] | None
+) -> None:
     """Raise ValueError if the number of features is not the model's."""
     found = layout.width - len(layout.special)
     if found == n_features:
@@ -369,6 +386,11 @@ def _check_width(name: str, layout: _Layout, n_features: int) -> None:
         hint = "; if one of them is the label, name it by --label-column (-1 is the last)"
     elif found > n_features:
         hint = "; --ignore-column leaves one out"
+    if layout.features is not None and expected is not None:
+        lacking = [repr(column) for column in expected if column not in layout.features]
+        surplus = [repr(column) for column in layout.features if column not in expected]
+        for word, names in (("lacking", lacking), ("besides", surplus)):
+            hint = f"; {word}: {', '.join(names[:12])}{hint}" if names else hint
     raise ValueError(f"{name}: {columns}, where the model takes {n_features}{hint}")
 
 

@@ -49,12 +49,15 @@ class Dataset:
         How much each row counts.
     found : str
         What was found out about the file, for the reader's eye.
+    column_names : tuple of str, or None
+        Of X, where the file has them.
     """
 
     X: NDArray[Any]
     labels: NDArray[Any] | None
     weights: NDArray[Any] | None
     found: str
+    column_names: tuple[str, ...] | None = None
 
 
 def read(
@@ -110,10 +113,11 @@ def read(
     options = csv if csv is not None else CsvOptions()
     labels: NDArray[Any] | None = None
     weights: NDArray[Any] | None = None
+    names: tuple[str, ...] | None = None
     if options.weight_column is not None and kind != "csv":
         raise ValueError(f"{name}: a column of weights is expected, which only .csv files have")
     if kind == "csv":
-        X, labels, weights, found = read_csv(path, options, np.dtype(dtype), n_features)
+        X, labels, weights, found, names = read_csv(path, options, np.dtype(dtype), n_features)
     elif kind == "npz":
         X, labels, found = _read_npz(path, part, labelled)
     else:
@@ -130,7 +134,7 @@ def read(
             )
     if labelled and labels is not None:
         labels = _as_labels(labels, len(X), os.fspath(labels_path or path))
-    return Dataset(X, labels if labelled else None, weights, found)
+    return Dataset(X, labels if labelled else None, weights, found, names)
 
 
 def _kind(path: Path) -> str:

@@ -78,7 +78,7 @@ def activations(model: Model, X: object) -> list[Array]:
     [(5, 784), (5, 30), (5, 10)]
     """
     layout = model.layout
-    opened = open_rows(X, layout.dtype, layout.n_in)
+    opened = open_rows(X, layout.dtype, layout.n_in, columns=model.columns)
     a_0 = opened.prepared(model.preparation).dense().X
     n = len(a_0)
     units: Array = np.empty(n * layout.n_units, layout.dtype)
@@ -196,7 +196,8 @@ def _rows(model: Model, X: object) -> Rows:
     layout = model.layout
     if model.preparation is None and direct(X, layout.dtype, layout.n_in) is not None:
         return DenseRows(cast(Array, X), "X")
-    return open_rows(X, layout.dtype, layout.n_in).prepared(model.preparation, at_once=False)
+    rows = open_rows(X, layout.dtype, layout.n_in, columns=model.columns)
+    return rows.prepared(model.preparation, at_once=False)
 
 
 def _in_blocks(
@@ -212,3 +213,4 @@ def _in_blocks(
             if isinstance(rows, DenseRows):
                 refuse(model, status, rows.X)
             refuse(model, status, block, rows, start)
+        del block  # before the next one is made

@@ -14,6 +14,7 @@ from sigmax._boundary.layout import Layout, Views
 from sigmax._boundary.lazily import imports
 from sigmax._boundary.scalars import above_zero, as_integer
 from sigmax._boundary.status import check
+from sigmax._data.columns import Columns, as_column_names
 from sigmax._data.examples import Examples, as_examples
 from sigmax._data.preparation import Preparation, as_preparation
 from sigmax._data.rows import call_rows
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 INITS = {"lecun": lib.SIGMAX_LECUN, "glorot": lib.SIGMAX_GLOROT, "large": lib.SIGMAX_LARGE}
 _MAX_SEED = 2**64 - 1
 _NAMES = {"sizes", "dtype", "parameters", "seed", "epochs_trained"}
-_OPTIONAL = {"temperature", "preparation", "kept_optimizer"}  # a pickle of an older day has none
+_OPTIONAL = {"temperature", "preparation", "column_names", "kept_optimizer"}  # earlier states lack
 
 A = TypeVar("A")
 T = TypeVar("T")
@@ -52,6 +53,8 @@ class Model:
         What is done to every X.
     temperature : float
         T in softmax(z_L / T).
+    column_names : tuple of str, or None
+        Names of the columns of X, where they are known.
     guard : Guard
         Keeps readers from parameters that are half written.
     kept_optimizer : KeptOptimizer or None
@@ -67,6 +70,7 @@ class Model:
     epochs_trained: int = 0
     preparation: Preparation | None = None
     temperature: float = 1.0
+    column_names: tuple[str, ...] | None = None
     guard: Guard = field(default_factory=Guard)
     kept_optimizer: KeptOptimizer | None = None
     weights: Views = field(init=False)
@@ -120,6 +124,7 @@ class Model:
         def take() -> None:
             twin.arena[:] = self.arena
             twin.preparation, twin.temperature = self.preparation, self.temperature
+            twin.column_names = self.column_names
             twin.epochs_trained = self.epochs_trained
             kept, trainer = self.kept_optimizer, self.guard.trainer
             if with_optimizer and kept is not None and trainer in (None, get_ident()):
@@ -153,9 +158,24 @@ class Model:
                     return answer
         return compute(self.copy(), given)
 
-    def examples(self, X: object, y: object, names: tuple[str, str] = ("X", "y")) -> Examples:
-        """Return X and y, of the right shapes, opened; X is neither prepared nor looked at yet."""
-        return as_examples(X, y, self.layout, names)
+    @property
+    def columns(self) -> Columns:
+        """What is known of the columns of every X."""
+        p = self.preparation
+        return Columns(self.column_names, p is not None and p.fill is not None)
+
+    def examples(
+        self,
+        X: object,
+        y: object,
+        names: tuple[str, str] = ("X", "y"),
+        columns: Columns | None = None,
+    ) -> Examples:
+        """Return X and y, of the right shapes, opened; X is neither prepared nor looked at yet.
+
+        columns takes the place of the model's own.
+        """
+        return as_examples(X, y, self.layout, names, columns=columns or self.columns)
 
     def prepared_examples(
         self, X: object, y: object, names: tuple[str, str] = ("X", "y"), *, at_once: bool = True
@@ -189,6 +209,9 @@ class Model:
             "temperature": model.temperature,
             "preparation": None if p is None else (p.mean, p.scale, p.fill),
         }
+        # only where there are some: earlier releases can read the state of a model without them
+        if model.column_names is not None:
+            state["column_names"] = model.column_names
         if with_optimizer and model.kept_optimizer is not None:
             state["kept_optimizer"] = model.kept_optimizer.to_tuple()
         return state
@@ -227,6 +250,7 @@ class Model:
         layout.require_finite(model.arena, "a stored network")
         model.temperature = above_zero(state.get("temperature", 1.0), "temperature")
         model.preparation = as_preparation(state.get("preparation"), layout.n_in)
+        model.column_names = as_column_names(state.get("column_names"), layout.n_in)
         if "kept_optimizer" in state:
             with imports:
                 from sigmax._model.kept_optimizer import as_kept_optimizer

@@ -13,13 +13,21 @@ from sigmax._formats import archive
 from sigmax._model.model import Model
 from sigmax.errors import FileFormatError, InstructionSetError
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2  # the newest; a file has 1 where nothing in it is of version 2
 
 _PREPARATION = ("mean", "scale", "fill")
 
 # The arrays that make a model; a checkpoint holds them too.
 MODEL_REQUIRED = ("sizes", "dtype", "parameters", "seed", "epochs_trained")
-MODEL_OPTIONAL = ("temperature", *(f"preparation_{part}" for part in _PREPARATION))
+MODEL_OPTIONAL = (
+    "temperature",
+    *(f"preparation_{part}" for part in _PREPARATION),
+    "column_names",
+)
+_OF_VERSION_2 = {"column_names"}
+# Who does not know one of these gets other probabilities for an array. The names of classes and
+# columns can be ignored, and what a training needs.
+_CHANGE_ANSWERS = {"sizes", "dtype", "parameters", *MODEL_OPTIONAL} - {"column_names"}
 
 # How to turn a class name back into the original label; str() does the reverse.
 CLASS_KINDS: Mapping[str, Callable[[str], Any]] = {
@@ -33,7 +41,9 @@ _LITTLE_ENDIAN = {"float32": "<f4", "float64": "<f8"}
 
 _FORM = archive.Form(
     what="model",
-    required=("format_version", *MODEL_REQUIRED),
+    version="format_version",
+    newest=FORMAT_VERSION,
+    required=MODEL_REQUIRED,
     optional=("class_names", "class_kind", *MODEL_OPTIONAL),
     others={
         "checkpoint_version": "it is a checkpoint of a training that may go on, and no model: "
@@ -63,14 +73,14 @@ def save(
     --------
     >>> save("irises.npz", model, ["setosa", "versicolor", "virginica"], "str")
     """
-    arrays = {"format_version": np.asarray(FORMAT_VERSION, "<i8"), **model_arrays(model)}
+    arrays = model_arrays(model)
     if class_names is not None:
         names = _checked_names(class_names, model.layout.n_out)
         arrays["class_names"] = archive.as_text(names)
         if class_kind is not None:
             _require_kind(names, class_kind)
             arrays["class_kind"] = archive.as_text(class_kind)
-    archive.write(path, arrays)
+    archive.write(path, versioned("format_version", arrays))
 
 
 def load(path: archive.Path) -> ModelFile:
@@ -83,15 +93,31 @@ def load(path: archive.Path) -> ModelFile:
     """
     arrays = archive.read(path, _FORM)
     try:
-        version = archive.scalar(arrays, "format_version", "<i8")
-        if version != FORMAT_VERSION:
-            raise FileFormatError(
-                f"format_version is {version}; this release reads {FORMAT_VERSION}"
-            )
         model = as_model(arrays)
         return ModelFile(model, *_classes(arrays, model.layout.n_out))
     except FileFormatError as error:
         raise FileFormatError(f"{os.fsdecode(path)}: {error}") from error.__cause__
+
+
+def versioned(name: str, arrays: Mapping[str, Any]) -> dict[str, Any]:
+    """Return arrays with the version that they need, and in version 2 the list of required ones.
+
+    Version 1 is written wherever it is enough, since every release reads it. name is that of the
+    array with the version.
+
+    Examples
+    --------
+    >>> versioned("format_version", model_arrays(model))["format_version"]
+    array(1)
+    """
+    if not _OF_VERSION_2 & set(arrays):
+        return {name: np.asarray(1, "<i8"), **arrays}
+    required = [array for array in arrays if array in _CHANGE_ANSWERS]
+    return {
+        name: np.asarray(2, "<i8"),
+        archive.REQUIRED_FIELDS: archive.as_json(required),
+        **arrays,
+    }
 
 
 def model_arrays(model: Model) -> dict[str, Any]:
@@ -114,6 +140,9 @@ def model_arrays(model: Model) -> dict[str, Any]:
     }
     if state["temperature"] != 1.0:
         arrays["temperature"] = np.asarray(state["temperature"], "<f8")
+    if "column_names" in state:
+        names: Any = state["column_names"]
+        arrays["column_names"] = archive.as_json(names)
     preparation: Any = state["preparation"] or (None,) * len(_PREPARATION)
     for part, values in zip(_PREPARATION, preparation, strict=True):
         if values is not None:
@@ -144,6 +173,8 @@ def as_model(arrays: Mapping[str, Array]) -> Model:
     }
     if "temperature" in arrays:
         state["temperature"] = archive.scalar(arrays, "temperature", "<f8")
+    if "column_names" in arrays:
+        state["column_names"] = archive.from_json(arrays, "column_names", list)
     names = [f"preparation_{part}" for part in _PREPARATION]
     if any(name in arrays for name in names):
         state["preparation"] = tuple(

@@ -5,7 +5,7 @@ in a model file, and of these:
 
 | name               | dtype, shape      | what                                                   |
 |--------------------|-------------------|--------------------------------------------------------|
-| checkpoint_version | int64, ()         | 1                                                      |
+| checkpoint_version | int64, ()         | 1 or 2, as in a model file                             |
 | options            | uint8, (n,)       | JSON in UTF-8: the options of `fit`, by name           |
 | progress           | uint8, (n,)       | JSON in UTF-8: the numbers of `TrainingState`          |
 | moments            | as the parameters | the optimiser's state, (0,) where it has none          |
@@ -22,7 +22,6 @@ number of updates, so no generator's state must be stored.
 
 from __future__ import annotations
 
-import json
 import math
 import os
 from collections.abc import Mapping
@@ -44,7 +43,7 @@ if TYPE_CHECKING:
     from sigmax._boundary.arrays import Array
     from sigmax._model.model import Model
 
-VERSION = 1
+VERSION = 2
 
 _HISTORY = tuple(f"history_{name}" for name in SERIES)
 _REQUIRED = ("progress", "moments", *_HISTORY)
@@ -55,7 +54,9 @@ _SUMS = ("cost", "n_correct", "seconds")
 
 _FORM = archive.Form(
     what="checkpoint",
-    required=("checkpoint_version", *model_file.MODEL_REQUIRED, "options", *_REQUIRED),
+    version="checkpoint_version",
+    newest=VERSION,
+    required=(*model_file.MODEL_REQUIRED, "options", *_REQUIRED),
     optional=(*_OPTIONAL, *model_file.MODEL_OPTIONAL),
     others={
         "format_version": "it is a model, and no checkpoint: Network.load reads it",
@@ -106,12 +107,11 @@ def save(path: archive.Path, model: Model, options: FitOptions, state: TrainingS
     """
     stored = {name: _plain(options, name) for name in OPTIONS if _is_kept(name)}
     arrays = {
-        "checkpoint_version": np.asarray(VERSION, "<i8"),
         **model_file.model_arrays(model),
-        "options": as_json(stored),
+        "options": archive.as_json(stored),
         **state_arrays(state, model),
     }
-    archive.write(path, arrays)
+    archive.write(path, model_file.versioned("checkpoint_version", arrays))
 
 
 def load(path: archive.Path) -> Checkpoint:
@@ -131,11 +131,8 @@ def load(path: archive.Path) -> Checkpoint:
     """
     arrays = archive.read(path, _FORM)
     try:
-        version = archive.scalar(arrays, "checkpoint_version", "<i8")
-        if version != VERSION:
-            raise FileFormatError(f"checkpoint_version is {version}; this release reads {VERSION}")
         model = model_file.as_model(arrays)
-        options, functions = _options(from_json(arrays, "options"))
+        options, functions = _options(archive.from_json(arrays, "options", dict))
         state = as_state(arrays, model, options)
     except FileFormatError as error:
         raise FileFormatError(f"{os.fsdecode(path)}: {error}") from error.__cause__
@@ -225,7 +222,7 @@ def state_arrays(state: TrainingState, model: Model) -> dict[str, Any]:
         "stopped": state.history.stopped,
     }
     arrays: dict[str, Any] = {
-        "progress": as_json(progress),
+        "progress": archive.as_json(progress),
         "moments": np.asarray(state.optimizer_state, model.layout.dtype),
     }
     arrays |= {
@@ -252,7 +249,7 @@ def as_state(
     >>> as_state(arrays, model, {"epochs": 30, "optimizer": "adam"}).epoch
     17
     """
-    progress = from_json(arrays, "progress")
+    progress = archive.from_json(arrays, "progress", dict)
     read = _Numbers(progress)
     numbers: dict[str, Any] = {name: read.count(name) for name in _COUNTS}
     numbers |= {name: read.number(name) for name in _SUMS}
@@ -429,33 +426,3 @@ def _search(
     return LbfgsState(
         x, memory, read.count("epoch"), read.count("evaluations"), read.truth("converged")
     )
-
-
-def as_json(value: Mapping[str, Any]) -> Array:
-    """Return numbers, texts and truth values as JSON in UTF-8, which keeps all bits of a float.
-
-    Examples
-    --------
-    >>> as_json({"a": 0.1}).tobytes()
-    b'{"a": 0.1}'
-    """
-    return np.frombuffer(json.dumps(value).encode(), np.uint8)
-
-
-def from_json(arrays: Mapping[str, Array], name: str) -> dict[str, Any]:
-    """Return the argument of `as_json`, or raise FileFormatError.
-
-    Examples
-    --------
-    >>> from_json({"numbers": as_json({"a": 0.1})}, "numbers")
-    {'a': 0.1}
-    """
-    try:
-        value = json.loads(archive.vector(arrays, name, "u1").tobytes())
-    except (ValueError, RecursionError) as error:
-        if isinstance(error, FileFormatError):
-            raise
-        raise FileFormatError(f"{name} is not valid JSON: {error}") from error
-    if not isinstance(value, dict):
-        raise FileFormatError(f"{name} is JSON, but not an object")
-    return value

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 # With weights of variance 1/n_in, the root mean square of X is that of z_1: beyond this, most
 # neurons of the first layer sit where the sigmoid is flat, and learn slowly.
 _LARGE_X = 4.0
+_LARGEST_SUM = sys.float_info.max / 4  # of a column that can be standardized
 _SAMPLE = 1000  # rows that are examined
 _SAMPLE_ENTRIES = 1 << 16  # and entries of X, which should cost no more than a few batches
 # As shares of the cost of guessing: the cost that remains after training on a well-scaled X. (The
@@ -68,16 +69,21 @@ def at_the_end(
 def _warn_of_large_x(data: TrainingData, history: History, words: Words) -> bool:
     if data.preparation is not None and data.preparation.mean is not None:
         return False
-    mean_square, largest = _size_of_x(data)
-    if mean_square <= _LARGE_X**2:
+    root_mean_square, largest = _size_of_x(data)
+    if root_mean_square <= _LARGE_X:
         return False
+    known = data.training.examples
+    assert known is not None
+    remedies: list[Part] = ["scale its columns to about -1 ... 1"]
+    if largest < _LARGEST_SUM / len(known):
+        remedies.insert(0, Mention("standardize", True))
     epochs = f"{history.epochs} epoch{'s' if history.epochs > 1 else ''}"
     warning = TrainingWarning(
-        f"X has a root mean square of {math.sqrt(mean_square):.3g} and entries up to "
+        f"X has a root mean square of {root_mean_square:.3g} and entries up to "
         f"{largest:.3g}, with which sigmoids saturate and learn slowly (cost "
-        f"{history.cost[-1]:.3g} after {epochs}): pass ",
-        Mention("standardize", True),
-        ", or scale its columns to about -1 ... 1",
+        f"{history.cost[-1]:.3g} after {epochs}): ",
+        "pass " if len(remedies) > 1 else "",
+        *joined(remedies, last=", or "),
     )
     _warn(warning, words)
     return True
@@ -151,7 +157,7 @@ def _entropy(shares: Array) -> Array:
 
 
 def _size_of_x(data: TrainingData) -> tuple[float, float]:
-    """Return mean square and largest size of the entries, of the first rows as C gets them."""
+    """Return root mean square and largest size of entries, of the first rows as C gets them."""
     known = data.training.examples
     if known is None:
         return 0.0, 0.0
@@ -161,8 +167,9 @@ def _size_of_x(data: TrainingData) -> tuple[float, float]:
     entries = np.abs(entries, dtype=np.float64)
     if not entries.size:
         return 0.0, 0.0
-    with np.errstate(over="ignore"):
-        return float((entries**2).sum() / count), float(entries.max())
+    largest = float(entries.max())
+    shares = entries / largest if largest > 0 else entries  # their squares do not overflow
+    return largest * math.sqrt(float((shares**2).sum()) / count), largest
 
 
 def _warn(warning: TrainingWarning, words: Words) -> None:

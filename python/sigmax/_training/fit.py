@@ -139,6 +139,7 @@ def _begin(
     def begin_anew() -> None:
         model.preparation, model.temperature = data.preparation, 1.0
         model.kept_optimizer = None
+        data.name_columns(model)
 
     model.guard.write(begin_anew)
     return state

@@ -28,6 +28,10 @@ if TYPE_CHECKING:
     from sigmax._model.model import Model
 
 
+# Of the largest weight. Beyond it, or its inverse, squares of gradients leave float32.
+_LEAST_WEIGHT = 1e-15
+
+
 def partial_fit(
     model: Model,
     X: object,
@@ -73,7 +77,7 @@ def _weighted(
     model: Model, X: object, y: object, options: FitOptions, sample_weight: object
 ) -> Examples:
     """Return the rows with weights as they are, since the rows of all calls are not known."""
-    examples = open_data(model.layout, X, y).examples
+    examples = open_data(model.layout, X, y, model.columns).examples
     if examples is None:
         raise TypeError("X is a callable; expected an array: partial_fit takes one block")
     weights = row_weights(
@@ -84,6 +88,13 @@ def _weighted(
         model.layout.n_out,
         mean_one=False,
     )
+    if weights is not None and not _LEAST_WEIGHT <= weights.max() <= 1 / _LEAST_WEIGHT:
+        name = "class_weight" if sample_weight is None else "sample_weight"
+        remedy = "" if sample_weight is None else ": sample_weight / numpy.max(sample_weight)"
+        raise ValueError(
+            f"{name}: the largest weight is {weights.max():.3g}, and partial_fit uses weights as "
+            f"they are; expected weights around 1{remedy}"
+        )
     return examples.weighted(weights)
 
 
@@ -92,6 +103,7 @@ def _train(model: Model, rows: KnownExamples, options: FitOptions, kept: KeptOpt
 
     def begin() -> None:
         model.temperature, model.kept_optimizer = 1.0, kept
+        model.column_names = model.column_names or rows.column_names
 
     model.guard.write(begin)
     source = rows.source()

@@ -125,6 +125,7 @@ def take_over(
     model.arena[:] = stored.arena if last is None else last
     model.seed, model.epochs_trained = stored.seed, stored.epochs_trained
     model.preparation, model.temperature = stored.preparation, stored.temperature
+    model.column_names = stored.column_names
 
 
 def resumed_options(checkpoint: Checkpoint, given: Mapping[str, Any]) -> FitOptions:

@@ -170,7 +170,7 @@ class Run:
             n_rows=n_rows,
             search=search,
         )
-        self.model.epochs_trained = self._epochs_before + epoch + 1
+        self.count_epochs()
         if bar is not None:
             bar.set_postfix_str(last_values(history), refresh=self.over)
         if epoch == 0:
@@ -225,8 +225,12 @@ class Run:
         checkpoint_file.save(self.options.checkpoint, self.model, self.options, state)
 
     def count_epochs(self) -> None:
-        """Give the model the number of its epochs, which Ctrl-C may have kept from it."""
+        """Give the model the number of its epochs, which Ctrl-C may have kept from it.
+
+        And the names of its columns, which a stream has from its first block on.
+        """
         self.model.epochs_trained = self._epochs_before + self.state.epoch
+        self.data.name_columns(self.model)
 
     def _begin_epoch(self, bar: Bar | None) -> None:
         if self.state.position == 0:

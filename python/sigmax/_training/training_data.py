@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from sigmax._data.column_statistics import fit_preparation
+from sigmax._data.columns import Columns
 from sigmax._data.sources import KnownExamples, Source, TrainingExamples, open_data
 from sigmax._data.splitting import held_out
 from sigmax._data.weighting import as_weights, row_weights
@@ -39,6 +40,11 @@ class TrainingData:
     validation: Examples | None
     preparation: Preparation | None
 
+    def name_columns(self, model: Model) -> None:
+        """Give the model the names of its columns, where X has them and they are known by now."""
+        if model.column_names is None:
+            model.column_names = self.training.column_names
+
 
 def assemble(
     model: Model,
@@ -60,10 +66,15 @@ def assemble(
     """
     _require_validation(options, X_val, y_val, sample_weight_val)
     require_hidden_layer(model, options)
-    rows = open_data(model.layout, X, y)
+    columns = Columns(model.column_names, options.nan == "mean" or model.columns.missing_allowed)
+    rows = open_data(model.layout, X, y, columns)
     validation = None
     if X_val is not None:
-        validation = _validation(model, X_val, y_val, sample_weight_val)
+        columns = replace(columns, names=columns.names or rows.column_names)
+        validation = _validation(model, X_val, y_val, sample_weight_val, columns)
+        if rows.examples is None:  # a stream has names from its first block on: in the same order
+            columns = replace(columns, names=columns.names or validation.rows.columns)
+            rows = open_data(model.layout, X, y, columns)
     if rows.examples is None:
         _require_no_weights(options, sample_weight)
     else:
@@ -107,8 +118,10 @@ def _require_validation(
         )
 
 
-def _validation(model: Model, X_val: object, y_val: object, sample_weight_val: object) -> Examples:
-    data = model.examples(X_val, y_val, ("X_val", "y_val"))
+def _validation(
+    model: Model, X_val: object, y_val: object, sample_weight_val: object, columns: Columns
+) -> Examples:
+    data = model.examples(X_val, y_val, ("X_val", "y_val"), columns)
     n_classes, name = model.layout.n_out, "sample_weight_val"
     weights = row_weights(sample_weight_val, None, data.labels, data.targets, n_classes, name=name)
     return data.weighted(weights)
