@@ -84,6 +84,7 @@ static os_atomic num_threads;
 enum { SOURCE = 2 * SIGMAX_MAX_THREADS };
 
 static OS_THREAD_LOCAL int inside_task;
+static OS_THREAD_LOCAL int alone; /* of sigmax_set_alone */
 
 /* ---- waiting --------------------------------------------------------------------------------------------------- */
 
@@ -275,12 +276,21 @@ static long number_and_source(void)
 
 int sigmax_get_num_threads(void)
 {
+    if (alone) return 1;
     return (int)(number_and_source() % SOURCE);
 }
 
 int sigmax_num_threads_source(void)
 {
+    if (alone) return SIGMAX_THREADS_SET;
     return (int)(number_and_source() / SOURCE);
+}
+
+int sigmax_set_alone(int wanted)
+{
+    const int before = alone;
+    alone = wanted != 0;
+    return before;
 }
 
 int sigmax_set_num_threads(int n)

@@ -31,8 +31,8 @@ typedef void (*sigmax_pool_task)(void *context, size_t index, size_t worker);
  */
 void sigmax_pool_run(size_t n_threads, size_t n_tasks, sigmax_pool_task task, void *context);
 
-/* sigmax_get_num_threads, sigmax_set_num_threads and sigmax_num_threads_source of sigmax_api.h are defined in pool.c.
-   The default is determined on first need, and anew after sigmax_set_num_threads(0); see processors.h. More than
-   SIGMAX_MAX_THREADS are taken for that; a negative number is SIGMAX_BAD_ARGUMENT. */
+/* sigmax_get_num_threads, sigmax_set_num_threads, sigmax_set_alone and sigmax_num_threads_source of sigmax_api.h are
+   defined in pool.c. The default is determined on first need, and anew after sigmax_set_num_threads(0); see
+   processors.h. More than SIGMAX_MAX_THREADS are taken for that; a negative number is SIGMAX_BAD_ARGUMENT. */
 
 #endif

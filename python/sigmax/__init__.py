@@ -31,10 +31,13 @@ from sigmax.errors import DivergedError, FileFormatError, OptionError, SigmaxErr
 from sigmax.network import Network
 
 if TYPE_CHECKING:
+    from sigmax._ensemble.bagging import Bagged, bag
+    from sigmax._ensemble.folding import fold
     from sigmax.classifier import SigmaxClassifier as SigmaxClassifier
 
 __all__ = [
     "Backprop",
+    "Bagged",
     "Calibration",
     "DivergedError",
     "FileFormatError",
@@ -45,7 +48,9 @@ __all__ = [
     "Preparation",
     "SigmaxError",
     "TrainingWarning",
+    "bag",
     "cross_entropy",
+    "fold",
     "get_num_threads",
     "instruction_sets",
     "num_threads",
@@ -61,13 +66,22 @@ __all__ = [
 
 
 def __dir__() -> list[str]:
-    return [*globals(), "SigmaxClassifier", "__version__"]
+    return sorted({*globals(), *__all__, "SigmaxClassifier", "__version__"})
 
 
 def __getattr__(name: str) -> Any:
     # the version stands in pyproject.toml alone, and looking it up takes longer than the import
     if name == "__version__":
         return version()
+    # at the first use, since few programs need them
+    if name == "fold":
+        from sigmax._ensemble.folding import fold
+
+        return fold
+    if name in ("Bagged", "bag"):
+        from sigmax._ensemble import bagging
+
+        return getattr(bagging, name)
     # not in __all__, since it imports scikit-learn, which need not be there
     if name == "SigmaxClassifier":
         from sigmax.classifier import SigmaxClassifier

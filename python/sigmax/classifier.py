@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
+from sigmax._boundary.lazily import imports
 from sigmax._estimator import parameters
 from sigmax._estimator.convergence import Convergence
 from sigmax._estimator.fitted import FittedClassifier
@@ -37,11 +38,17 @@ if TYPE_CHECKING:
 
 _DTYPES = (np.float64, np.float32)  # float32 stays float32, anything else becomes float64
 _LARGEST_SEED = 2**63 - 1
+_INTERRUPTED = "training was interrupted; the parameters so far are kept"
 
 
 def _goes_in_steps(classifier: SigmaxClassifier) -> bool:
     if classifier.solver == "lbfgs":
         raise AttributeError("partial_fit needs a solver that trains in batches, not lbfgs")
+    if classifier.n_networks != 1:
+        raise AttributeError(
+            f"n_networks is {classifier.n_networks}; partial_fit trains one network: it knows too "
+            "few rows to hold some out for each"
+        )
     return True
 
 
@@ -138,8 +145,14 @@ class SigmaxClassifier(FittedClassifier):
         prepared.
     nan : {"error", "mean"}
         Raise an error for NaN in X, or fill in the column's mean in the training data.
+    n_networks : int
+        Above 1: train this many networks side by side, and fold them into network_, as `sigmax.bag`
+        does. Each holds out one of as many folds of the rows: for early_stopping, in place of
+        validation_fraction, and for the oof attributes. random_state determines them all. Stopping
+        rules are those of each by itself. Not with warm_start, X_val or `partial_fit`.
     callbacks : sequence
-        See `Network.fit`; not called by `partial_fit`.
+        See `Network.fit`; not called by `partial_fit`. With n_networks, called one at a time, from
+        the thread of each network.
 
     Attributes
     ----------
@@ -156,7 +169,13 @@ class SigmaxClassifier(FittedClassifier):
     validation_scores_, best_validation_score_ : list of float, float, or None
         Accuracies on what was held out, or on X_val; None without both.
     n_iter_, t_ : int
-        Epochs of the last call; rows seen in all.
+        Epochs of the last call; rows seen in all. With n_networks, the most epochs of one; losses
+        and scores above are means over the networks that trained in an epoch.
+    oof_proba_ : numpy.ndarray (n, n_classes)
+        Only with n_networks above 1. Out of fold: probabilities of each training row by the network
+        that did not train on it.
+    oof_score_, oof_cost_ : float
+        Their accuracy, and their cost in nats, rows counted by sample_weight: an honest estimate.
     n_layers_, n_outputs_, out_activation_ : int, int, str
         Layers with input and output; classes; "softmax".
     n_features_in_, feature_names_in_ : int, numpy.ndarray
@@ -216,6 +235,7 @@ class SigmaxClassifier(FittedClassifier):
         min_learning_rate: float = 0.0,
         standardize: bool = False,
         nan: str = "error",
+        n_networks: int = 1,
         callbacks: Sequence[Any] = (),
     ) -> None:
         self.hidden_layer_sizes = hidden_layer_sizes
@@ -256,6 +276,7 @@ class SigmaxClassifier(FittedClassifier):
         self.min_learning_rate = min_learning_rate
         self.standardize = standardize
         self.nan = nan
+        self.n_networks = n_networks
         self.callbacks = callbacks
 
     # ---- training --------------------------------------------------------------------------------
@@ -327,15 +348,29 @@ class SigmaxClassifier(FittedClassifier):
         generator = random_state(self.random_state)
         network = self._as_network(goes_on, X, classes, generator)
         stops_early = self.early_stopping and self.solver != "lbfgs"
+        if self.n_networks > 1:
+            if has_own:
+                raise ValueError(
+                    f"X_val is given, but n_networks is {self.n_networks}: each network validates "
+                    "on the fold that it holds out; expected no X_val and y_val, or n_networks=1"
+                )
+            with imports:
+                from sigmax._estimator.several import fit_several
+
+            found = fit_several(params, network, data, sample_weight, stops_early)
+            self._warn_of_batch_size(found.batch_size)
+            if found.histories is None:
+                warnings.warn(_INTERRUPTED, stacklevel=2)
+            self._warn_unless_converged(found.histories or [])
+            self._keep(found.network, classes, columns, found.watch)
+            self.oof_proba_ = found.oof_proba
+            self.oof_score_, self.oof_cost_ = found.oof_score, found.oof_cost
+            return self
         if stops_early and not has_own:
             data = data.held_out(self.validation_fraction, sample_weight, classes, generator)
         n_rows = len(data.labels)
         options = parameters.fit_options(params, n_rows, data.mean_weight)
-        if "batch_size" in options and self.batch_size not in ("auto", options["batch_size"]):
-            warnings.warn(
-                f"batch_size is {self.batch_size}; there are only {n_rows} training rows",
-                stacklevel=2,
-            )
+        self._warn_of_batch_size(options.get("batch_size"))
         watch = self._watch(goes_on, stops_early)
         watch.begin(parameters.rules(params, options, n_rows))
         if self.solver == "sgd" and self.learning_rate != "constant":
@@ -353,15 +388,7 @@ class SigmaxClassifier(FittedClassifier):
             words=parameters.WORDS,
             **data.validation,
         )
-        if history is not None and history.stopped in (None, "max_evaluations"):
-            limit = "max_fun" if history.stopped else "max_iter"
-            warnings.warn(
-                f"training has not converged after {limit}={getattr(self, limit)}; a larger "
-                f"{limit}{'' if self.solver == 'lbfgs' else ' or learning_rate_init'}, or columns "
-                "scaled to about -1 ... 1, may help",
-                ConvergenceWarning,
-                stacklevel=2,
-            )
+        self._warn_unless_converged([] if history is None else [history])
         if self.solver == "lbfgs":
             relative = None if data.weights is None else data.weights / data.mean_weight
             model = network._model
@@ -429,6 +456,26 @@ class SigmaxClassifier(FittedClassifier):
             watch(network, 0, history)
         return self._keep(network, known, columns, watch)
 
+    def _warn_of_batch_size(self, in_use: int | None) -> None:
+        if in_use is not None and self.batch_size not in ("auto", in_use):
+            warnings.warn(
+                f"batch_size is {self.batch_size}; there are only {in_use} training rows",
+                stacklevel=3,
+            )
+
+    def _warn_unless_converged(self, histories: Sequence[History]) -> None:
+        for history in histories:
+            if history.stopped in (None, "max_evaluations"):
+                limit = "max_fun" if history.stopped else "max_iter"
+                warnings.warn(
+                    f"training has not converged after {limit}={getattr(self, limit)}; a larger "
+                    f"{limit}{'' if self.solver == 'lbfgs' else ' or learning_rate_init'}, or "
+                    "columns scaled to about -1 ... 1, may help",
+                    ConvergenceWarning,
+                    stacklevel=3,
+                )
+                return
+
     def _as_network(self, goes_on: bool, X: Any, classes: Array, generator: Any) -> Network:
         sizes = (X.shape[1], *parameters.hidden_layers(self.hidden_layer_sizes), len(classes))
         if not goes_on:
@@ -453,5 +500,5 @@ class SigmaxClassifier(FittedClassifier):
         try:
             return train(*arrays, **options)
         except KeyboardInterrupt:
-            warnings.warn("training was interrupted; the parameters so far are kept", stacklevel=3)
+            warnings.warn(_INTERRUPTED, stacklevel=3)
         return None

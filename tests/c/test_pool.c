@@ -178,6 +178,27 @@ static void test_callers_at_once(void)
 
 /* ---- set and get ----------------------------------------------------------------------------------------------- */
 
+static void *threads_of_another(void *number)
+{
+    *(int *)number = sigmax_get_num_threads();
+    return NULL;
+}
+
+static void test_alone(void)
+{
+    sigmax_set_num_threads(7);
+    CHECK(sigmax_set_alone(1) == 0, "this thread was alone before");
+    CHECK(sigmax_get_num_threads() == 1, "%d threads of one that is alone", sigmax_get_num_threads());
+    CHECK(sigmax_num_threads_source() == SIGMAX_THREADS_SET, "%d", sigmax_num_threads_source());
+    pthread_t other;
+    int number = 0;
+    if (pthread_create(&other, NULL, threads_of_another, &number) == 0) pthread_join(other, NULL);
+    CHECK(number == 7, "%d threads of another thread", number);
+    CHECK(sigmax_set_alone(5) == 1 && sigmax_get_num_threads() == 1, "it is no longer alone");
+    CHECK(sigmax_set_alone(0) == 1 && sigmax_get_num_threads() == 7, "it is still alone");
+    sigmax_set_num_threads(0);
+}
+
 static void test_set_num_threads(void)
 {
     CHECK(sigmax_set_num_threads(7) == SIGMAX_OK, "7 was refused");
@@ -201,6 +222,7 @@ int main(void)
     test_nested_calls_run_alone();
     test_second_caller_runs_alone();
     test_callers_at_once();
+    test_alone();
     test_set_num_threads();
     return CHECK_DONE();
 }

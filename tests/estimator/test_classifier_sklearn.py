@@ -32,10 +32,12 @@ def iris():
 # ---- scikit-learn's own checks -------------------------------------------------------------------
 
 
-def unpassed(estimator):
+def unpassed(estimator, expected_to_fail=None):
     """Run all checks, raise where one fails, and name those that were not run."""
     if hasattr(estimator_checks, "estimator_checks_generator"):
-        results = estimator_checks.check_estimator(estimator, on_skip=None, on_fail="raise")
+        results = estimator_checks.check_estimator(
+            estimator, expected_failed_checks=expected_to_fail, on_skip=None, on_fail="raise"
+        )
         assert len(results) > 40
         return {r["check_name"] for r in results if r["status"] != "passed"}
     with warnings.catch_warnings(record=True) as seen:
@@ -65,6 +67,21 @@ def not_run_for_mlp():
 def test_all_checks_of_scikit_learn_pass(parameters, not_run_for_mlp):
     allowed = not_run_for_mlp | ({"check_estimators_nan_inf"} if "nan" in parameters else set())
     assert unpassed(SigmaxClassifier(**parameters)) <= allowed
+
+
+@pytest.mark.thorough
+@pytest.mark.filterwarnings("ignore")
+def test_all_checks_of_scikit_learn_pass_with_several_networks(not_run_for_mlp):
+    """All but one: a row taken twice may be in two folds, and a row of weight 2 is in one.
+
+    scikit-learn expects the same of its own BaggingClassifier.
+    """
+    checks = ("dense", "sparse")
+    unequal = {f"check_sample_weight_equivalence_on_{kind}_data": "folds" for kind in checks}
+    if not hasattr(estimator_checks, "estimator_checks_generator"):
+        pytest.skip("this scikit-learn has no expected failures")
+    found = unpassed(SigmaxClassifier(n_networks=3, max_iter=150), unequal)
+    assert found <= not_run_for_mlp | set(unequal)
 
 
 @unconverged

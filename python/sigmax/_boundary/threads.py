@@ -67,6 +67,24 @@ def num_threads(n: int | None) -> Iterator[None]:
         set_num_threads(before)
 
 
+@contextmanager
+def alone() -> Iterator[None]:
+    """Let calls of the calling thread use this thread alone within a `with` block.
+
+    Other threads are not concerned, in contrast to `num_threads`.
+
+    Examples
+    --------
+    >>> with alone():
+    ...     network.fit(X, y)
+    """
+    before = lib.sigmax_set_alone(1)
+    try:
+        yield
+    finally:
+        lib.sigmax_set_alone(before)
+
+
 def thread_reason() -> str:
     """Return where the number of threads comes from, and which variables are ignored.
 

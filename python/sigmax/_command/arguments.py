@@ -179,6 +179,19 @@ def _add_network_options(parser: argparse.ArgumentParser) -> None:
         help="sizes of the hidden layers, as 30 or 100,30; none: softmax regression (default: 30)",
     )
     group.add_argument(
+        "--networks",
+        metavar="N",
+        type=_count,
+        help="train so many networks side by side, each without a fold of the rows that it holds "
+        "out, and fold them into one (default: 1)",
+    )
+    group.add_argument(
+        "--repeats",
+        metavar="R",
+        type=_count,
+        help="with --networks: divide the rows so often, into N/R folds each (default: 1)",
+    )
+    group.add_argument(
         "--dtype", choices=("float32", "float64"), help=f"default: {default['dtype']}"
     )
     group.add_argument(
@@ -316,6 +329,12 @@ def _seed(text: str) -> int:
     if not 0 <= seed < 2**64:
         raise argparse.ArgumentTypeError(f"{text!r}: a whole number from 0 to 2^64-1 is expected")
     return seed
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal() or not int(text):
+        raise argparse.ArgumentTypeError(f"{text!r}: a whole number of at least 1 is expected")
+    return int(text)
 
 
 def _divisor(text: str) -> float:

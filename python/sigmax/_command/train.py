@@ -9,7 +9,7 @@ import sys
 import time
 import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sigmax import files
+from sigmax._command import several
 from sigmax._command.class_names import class_of
 from sigmax._command.going_on import fills_missing, going_on, trained_model, where_it_resumes
 from sigmax._command.report import file_size, percent
@@ -30,10 +31,11 @@ from sigmax._command.shared import (
 )
 from sigmax._data.examples import Examples
 from sigmax._data.splitting import held_out
+from sigmax._ensemble.bagging import Bagged
 from sigmax._formats import archive
 from sigmax._formats.dataset import has_test_part
+from sigmax._model.calibration import Calibration
 from sigmax._model.inference import score
-from sigmax._training import checkpoint_file
 from sigmax._training.checkpoint_file import Checkpoint
 from sigmax._training.history import History
 from sigmax._training.options import DEFAULTS, OPTION_NAMES, chosen
@@ -82,6 +84,10 @@ class _Plan:
         What they name, likewise; known with --from alone.
     divisor : float or None
         Of --divide.
+    several : bool
+        Train several networks: `network` is to become their fold.
+    bagged : Bagged or None
+        What came of them.
     """
 
     arguments: argparse.Namespace
@@ -95,6 +101,8 @@ class _Plan:
     class_names: tuple[str, ...] | None
     class_kind: str | None
     divisor: float | None
+    several: bool = False
+    bagged: Bagged | None = None
 
     @property
     def in_use(self) -> dict[str, Any]:
@@ -126,17 +134,21 @@ def train(arguments: argparse.Namespace) -> None:
     checkpoint = plan.given.get("checkpoint", arguments.resume)
     started = time.perf_counter()
     with going_on(arguments, checkpoint):
-        history = _fit(plan)
+        if plan.several:
+            plan, trained = _fit_several(plan)
+        else:
+            trained = f"{_fit(plan).epochs} epochs"
         seconds = time.perf_counter() - started
         result = _finish(plan)
-    _report(plan, result, history, seconds)
+    _report(plan, result, trained, seconds)
 
 
 def _plan(arguments: argparse.Namespace) -> _Plan:
     """Read and check everything; say what was found."""
     given = {name: value for name, value in vars(arguments).items() if name in OPTION_NAMES}
-    _check_arguments(arguments, given)
-    resumed = None if arguments.resume is None else checkpoint_file.load(arguments.resume)
+    resumed, whole = (None, None) if arguments.resume is None else several.stored(arguments.resume)
+    wants_several = several.wanted(arguments, whole)
+    _check_arguments(arguments, given, wants_several)
     began = None if arguments.from_model is None else trained_model(arguments)
     in_use = _options_in_use(given, resumed)
     wanted = {"dtype": _dtype(arguments, resumed), "missing": in_use["nan"] == "mean"}
@@ -173,7 +185,13 @@ def _plan(arguments: argparse.Namespace) -> _Plan:
         given["class_weight"] = _class_weight(given["class_weight"], names)
     training = _Data(found.X, y, found.weights)
     validation, testing = _second_data(
-        arguments, names, in_use, n_features=training.X.shape[1], column_names=columns, **wanted
+        arguments,
+        names,
+        in_use,
+        wants_several,
+        n_features=training.X.shape[1],
+        column_names=columns,
+        **wanted,
     )
     divisor = _divisor(arguments, in_use)
     if began is None:
@@ -194,12 +212,15 @@ def _plan(arguments: argparse.Namespace) -> _Plan:
         stored_names,
         None if began is None else began.class_kind,
         divisor,
+        wants_several,
     )
     plan.say(f"network {_shape(network)}: {network.n_parameters} parameters, {network.dtype}")
     if began is not None:
         epochs = network.epochs_trained
         plan.say(f"going on from {arguments.from_model}, trained for {epochs} epochs")
-    if resumed is not None:
+    if whole is not None:
+        plan.say(f"resuming {whole.path}, of {whole.n_networks} networks")
+    elif resumed is not None:
         plan.say(where_it_resumes(resumed, plan.given))
     return plan
 
@@ -221,6 +242,23 @@ def _fit(plan: _Plan) -> History:
     )
 
 
+def _fit_several(plan: _Plan) -> tuple[_Plan, str]:
+    """Return the plan with the fold for its network, and how long its members trained."""
+    arguments, training = plan.arguments, plan.training
+    bagged = several.train(
+        arguments,
+        plan.given,
+        plan.network,
+        _with_names(_quotient(training.X, plan.network.dtype, plan.divisor), plan.column_names),
+        training.y,
+        training.weights,
+        progress=sys.stderr.isatty() and not arguments.quiet,
+    )
+    plan = replace(plan, network=bagged.network, bagged=bagged)
+    plan.say(f"folded into {_shape(plan.network)}: {plan.network.n_parameters} parameters")
+    return plan, several.epochs(bagged.histories)
+
+
 def _finish(plan: _Plan) -> _Result:
     """Make the network what the file is to hold, and write it."""
     network, training = plan.network, plan.training
@@ -237,21 +275,25 @@ def _finish(plan: _Plan) -> _Result:
     if plan.divisor is not None:
         _divide_first_layer(network, plan.divisor)
         plan.say(f"the division by {plan.divisor:g} is now part of the first layer's weights")
-    if plan.arguments.calibrate:
-        assert beside is not None
+    if plan.bagged is not None and plan.bagged.calibration is not None:
+        _say_temperature(plan, plan.bagged.calibration)
+    elif plan.arguments.calibrate and purpose == "validation" and beside is not None:
         _calibrate(plan, beside)
     names, kind = plan.class_names, plan.class_kind
     files.save(plan.arguments.output, network, class_names=names, class_kind=kind)
     return _Result(fitted_on, purpose, beside)
 
 
-def _report(plan: _Plan, result: _Result, history: History, seconds: float) -> None:
+def _report(plan: _Plan, result: _Result, trained: str, seconds: float) -> None:
     """Print how long it took and what the network is worth."""
     network, output = plan.network, plan.arguments.output
-    plan.say(f"\n{history.epochs} epochs in {seconds:.3g} s")
+    plan.say(f"\n{trained} in {seconds:.3g} s")
     plan.say("                cost  accuracy")
     cost, figures = _measured(network, result.fitted_on)
     plan.say(f"training    {figures}")
+    if plan.bagged is not None:
+        figures = _figures(plan.bagged.oof_cost, plan.bagged.oof_accuracy)
+        plan.say(f"out of fold {figures}  of each row by those that did not train on it")
     if result.beside is not None:
         examples = network._model.examples(result.beside.X, result.beside.y)
         plan.say(f"{result.purpose:<10}  {_measured(network, examples)[1]}")
@@ -262,7 +304,9 @@ def _report(plan: _Plan, result: _Result, history: History, seconds: float) -> N
 # ---- before the training -------------------------------------------------------------------------
 
 
-def _check_arguments(arguments: argparse.Namespace, given: Mapping[str, Any]) -> None:
+def _check_arguments(
+    arguments: argparse.Namespace, given: Mapping[str, Any], wants_several: bool
+) -> None:
     """Raise UserError for contradicting arguments, and for paths that cannot be written."""
     if arguments.resume is None:  # class_weight takes the names of the classes
         chosen({k: v for k, v in given.items() if k != "class_weight"}, "train", OPTION_NAMES)
@@ -288,6 +332,7 @@ def _check_arguments(arguments: argparse.Namespace, given: Mapping[str, Any]) ->
     if arguments.validation and given.get("validation_fraction"):
         raise UserError("--validation with --validation-fraction: expected only one of them")
     held_out = arguments.validation or given.get("validation_fraction") or arguments.resume
+    held_out = held_out or wants_several
     for flag, name in (("--calibrate", "calibrate"), ("--early-stopping", "early_stopping")):
         if not held_out and (getattr(arguments, name, None) or given.get(name)):
             raise UserError(f"{flag} needs --validation or --validation-fraction")
@@ -317,12 +362,13 @@ def _second_data(
     arguments: argparse.Namespace,
     names: Sequence[str],
     in_use: Mapping[str, Any],
+    several_networks: bool,
     **wanted: Any,
 ) -> tuple[_Data | None, _Data | None]:
     """Return data for validation and data for testing: of a file, or the test part of an .npz."""
     source, purpose = arguments.validation, "validation"
     has_validation = source is not None or in_use["validation_fraction"]
-    if arguments.calibrate and not has_validation:  # of a resumed training
+    if arguments.calibrate and not has_validation and not several_networks:  # a resumed training
         raise UserError("--calibrate needs --validation or --validation-fraction")
     if not has_validation and has_test_part(arguments.data):
         source, purpose = arguments.data, "testing"
@@ -392,6 +438,10 @@ def _calibrate(plan: _Plan, validation: _Data) -> None:
     except ValueError as error:  # every row is right, say: the model is worth keeping as it is
         warnings.warn(TrainingWarning(f"not calibrated: {error}"), stacklevel=2)
         return
+    _say_temperature(plan, found)
+
+
+def _say_temperature(plan: _Plan, found: Calibration) -> None:
     plan.say(
         f"temperature {found.temperature:.4g}: expected calibration error "
         f"{found.ece_before:.4f} before, {found.ece_after:.4f} after"
@@ -443,7 +493,11 @@ def _measured(network: Network, examples: Examples) -> tuple[float, str]:
     """Return the cost, and cost and accuracy as text."""
     prepared = examples.prepared(network.preparation)
     cost, accuracy = score(network._model, prepared, network.temperature)
-    return cost, f"{cost:{'8.4f' if cost < 1e6 else '8.2g'}}  {percent(accuracy):>8}"
+    return cost, _figures(cost, accuracy)
+
+
+def _figures(cost: float, accuracy: float) -> str:
+    return f"{cost:{'8.4f' if cost < 1e6 else '8.2g'}}  {percent(accuracy):>8}"
 
 
 def _warn_if_useless(

@@ -84,6 +84,30 @@ class WholeSource:
             yield Piece(self._examples, order, start)
 
 
+class ChosenSource:
+    """Some of the rows of a dense array in memory, which need not be copied.
+
+    C takes them from the whole array by the order of the epoch: they are at its end, and what is
+    before them is passed over.
+    """
+
+    takes_order = True
+
+    def __init__(self, examples: Examples, chosen: Array) -> None:
+        self._examples, self._chosen = examples, chosen
+
+    @property
+    def n_rows(self) -> int:
+        return len(self._chosen)
+
+    def pieces(self, order: Array | None, batch_size: int, start: int) -> Iterator[Piece]:
+        passed_over = len(self._examples) - len(self._chosen)
+        of_all = np.zeros(len(self._examples), np.uintp)
+        of_all[passed_over:] = self._chosen if order is None else self._chosen[order]
+        if start < len(self._chosen):
+            yield Piece(self._examples, of_all, passed_over + start)
+
+
 class GatheredSource:
     """Rows that are read, converted and prepared a few MiB at a time, such as a mapped file's."""
 

@@ -1,4 +1,4 @@
-"""The rows that are held out for validation."""
+"""The rows that are held out for validation: a share of each class, or folds of all rows."""
 
 from __future__ import annotations
 
@@ -11,9 +11,13 @@ from sigmax._sigmax import lib
 from sigmax.errors import OptionValueError
 
 if TYPE_CHECKING:
+    import numpy.typing as npt
+
     from sigmax._data.examples import Examples
 
-_LAST_EPOCH = 2**64 - 1  # no epoch has this number, so its permutation is free for this use
+_LAST_EPOCH = (
+    2**64 - 1
+)  # no epoch has this number or those just before, so their permutations are free
 
 
 def held_out(examples: Examples, fraction: float, seed: int) -> tuple[Array, Array]:
@@ -36,8 +40,7 @@ def held_out(examples: Examples, fraction: float, seed: int) -> tuple[Array, Arr
     if labels is None:
         assert examples.targets is not None
         labels = examples.targets.argmax(axis=1)
-    order = np.empty(n_rows, np.uintp)
-    lib.sigmax_permutation(seed, _LAST_EPOCH, pointer("size_t[]", order), n_rows)
+    order = _random_order(seed, _LAST_EPOCH, n_rows)
     shuffled = labels[order]
     chosen = np.zeros(n_rows, bool)
     for label in np.unique(labels):
@@ -52,3 +55,37 @@ def held_out(examples: Examples, fraction: float, seed: int) -> tuple[Array, Arr
             (f", which leaves no row of {n_rows} to validate on",),
         )
     return np.flatnonzero(~chosen), np.flatnonzero(chosen)
+
+
+def fold_numbers(
+    examples: Examples, n_folds: int, seed: int, repeat: int = 0
+) -> npt.NDArray[np.intp]:
+    """Return the fold, 0 ... n_folds - 1, to which each row belongs, (n,).
+
+    Rows are dealt to the folds in turn, class by class, each class in a random order that depends
+    on seed and repeat alone. So folds differ by at most one row in each class and in all. Rows of
+    weight 0 are dealt last, so that the rows that count are spread as evenly.
+
+    Examples
+    --------
+    >>> numbers = fold_numbers(examples, 5, network.seed)
+    >>> examples.take(np.flatnonzero(numbers == 0))
+    """
+    labels = examples.labels
+    if labels is None:
+        assert examples.targets is not None
+        labels = examples.targets.argmax(axis=1)
+    order = _random_order(seed, _LAST_EPOCH - 1 - repeat, len(examples))
+    keys = [labels[order]]
+    if examples.weights is not None:
+        keys.append(examples.weights[order] == 0)
+    dealt = order[np.lexsort(keys)]
+    numbers = np.empty(len(examples), np.intp)
+    numbers[dealt] = np.arange(len(examples)) % n_folds
+    return numbers
+
+
+def _random_order(seed: int, epoch: int, n_rows: int) -> Array:
+    order: Array = np.empty(n_rows, np.uintp)
+    lib.sigmax_permutation(seed, epoch, pointer("size_t[]", order), n_rows)
+    return order

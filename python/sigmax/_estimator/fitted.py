@@ -26,6 +26,9 @@ if TYPE_CHECKING:
     from sigmax._boundary.arrays import Array
 
 
+_OUT_OF_FOLD = ("oof_proba_", "oof_score_", "oof_cost_")  # of several networks alone
+
+
 class FittedClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     """The side of `SigmaxClassifier` that uses its network, whatever trained it."""
 
@@ -137,7 +140,7 @@ class FittedClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         self, network: Network, classes: Array, columns: dict[str, Any], watch: Convergence
     ) -> Self:
         """Set the attributes of a fitted classifier."""
-        for name in COLUMNS:
+        for name in (*COLUMNS, *_OUT_OF_FOLD):
             self.__dict__.pop(name, None)
         self.__dict__.update(columns)
         names = columns.get("feature_names_in_")

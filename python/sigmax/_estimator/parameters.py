@@ -98,7 +98,7 @@ def check(c: Mapping[str, Any]) -> None:
         scalars.above_zero(c[name], name)
     for name in ("momentum", "beta_1", "beta_2", "validation_fraction"):
         scalars.share(c[name], name)
-    for name in ("max_iter", "max_fun"):
+    for name in ("max_iter", "max_fun", "n_networks"):
         scalars.as_integer(c[name], name, 1)
     if c["n_iter_no_change"] != math.inf:
         scalars.as_integer(c["n_iter_no_change"], "n_iter_no_change", 1)
@@ -108,6 +108,11 @@ def check(c: Mapping[str, Any]) -> None:
         scalars.as_integer(c["batch_size"], "batch_size", 1)
     if not isinstance(c["verbose"], bool | np.bool_):
         scalars.as_integer(c["verbose"], "verbose", 0)
+    if c["warm_start"] and c["n_networks"] != 1:
+        raise ValueError(
+            f"warm_start is True, but n_networks is {c['n_networks']}; expected False, or "
+            "n_networks=1: several networks are folded into one, which no longer holds them apart"
+        )
     with said_in(WORDS):
         FitOptions(**fit_options(c, 1, 1.0))
     if c["solver"] == "sgd" and c["learning_rate"] != "constant":

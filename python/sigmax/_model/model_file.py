@@ -47,7 +47,8 @@ _FORM = archive.Form(
     optional=("class_names", "class_kind", *MODEL_OPTIONAL),
     others={
         "checkpoint_version": "it is a checkpoint of a training that may go on, and no model: "
-        "fit(X, y, resume=path) goes on with it"
+        "fit(X, y, resume=path) goes on with it",
+        "bag_version": "it is a checkpoint of a bag: sigmax.bag(X, y, resume=path) goes on with it",
     },
 )
 

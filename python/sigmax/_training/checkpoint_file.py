@@ -58,7 +58,10 @@ _FORM = archive.Form(
     newest=VERSION,
     required=(*model_file.MODEL_REQUIRED, "options", *_REQUIRED),
     optional=(*_OPTIONAL, *model_file.MODEL_OPTIONAL),
-    others={"format_version": "it is a model, and no checkpoint: Network.load reads it"},
+    others={
+        "format_version": "it is a model, and no checkpoint: Network.load reads it",
+        "bag_version": "it is a checkpoint of a bag: sigmax.bag(X, y, resume=path) goes on with it",
+    },
 )
 _FUNCTION = {"function": True}  # in the JSON, the place of an option that must be passed again
 

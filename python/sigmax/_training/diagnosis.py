@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import math
 import sys
+import threading
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -33,6 +36,8 @@ _STALLED = 0.99
 _SOMETHING = 0.01  # share that can be learnt: below it, learning nothing is not remarkable
 _VISIBLE = 0.01  # share above which a penalty may prevent learning
 _ENOUGH_EPOCHS = 10  # before a training is called stalled
+
+_kept = threading.local()
 
 
 def after_first_epoch(model: Model, data: TrainingData, history: History, words: Words) -> bool:
@@ -173,4 +178,32 @@ def _warn(warning: TrainingWarning, words: Words) -> None:
     while frame.f_back is not None and frame.f_globals.get("__name__", "").startswith("sigmax."):
         depth, frame = depth + 1, frame.f_back
     warning.words = words
-    warnings.warn(warning, stacklevel=depth)
+    kept: list[TrainingWarning] | None = getattr(_kept, "warnings", None)
+    if kept is None:
+        warnings.warn(warning, stacklevel=depth)
+    else:
+        kept.append(warning)
+
+
+@contextmanager
+def kept_warnings() -> Iterator[list[TrainingWarning]]:
+    """Keep the warnings of this thread's trainings in a list: `warn_of` gives them elsewhere.
+
+    A thread that works for another one has no line of the caller to point at.
+
+    Examples
+    --------
+    >>> with kept_warnings() as found:
+    ...     network.fit(X, y)
+    """
+    found: list[TrainingWarning] = []
+    _kept.warnings = found
+    try:
+        yield found
+    finally:
+        _kept.warnings = None
+
+
+def warn_of(warning: TrainingWarning) -> None:
+    """Give a warning that was kept, with the caller's line."""
+    _warn(warning, warning.words)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from sigmax._model.model import Model
     from sigmax._training.checkpoint_file import Checkpoint
     from sigmax._training.history import History
+    from sigmax._training.progress_bar import Bar
 
 
 def fit(
@@ -34,6 +35,8 @@ def fit(
     sample_weight_val: object = None,
     resume: str | os.PathLike[str] | None = None,
     words: Words = PYTHON,
+    assembled: Callable[[FitOptions], TrainingData] | None = None,
+    bar: Bar | None = None,
 ) -> History:
     """Train a model; see `Network.fit`, which calls this with the options that it was given.
 
@@ -43,6 +46,11 @@ def fit(
         What callbacks get as the network.
     words : Words
         In which warnings and errors name the options.
+    assembled : callable
+        Returns the data for the options, in place of X, y and what belongs to them, where several
+        trainings share them.
+    bar : Bar
+        In place of one of its own.
 
     Examples
     --------
@@ -50,15 +58,19 @@ def fit(
     """
     with said_in(words), model.guard.claim():
         options, state, checkpoint = _options_and_state(model, given, resume)
-        data = assemble(
-            model if checkpoint is None else checkpoint.model,
-            X,
-            y,
-            options,
-            X_val=X_val,
-            y_val=y_val,
-            sample_weight=sample_weight,
-            sample_weight_val=sample_weight_val,
+        data = (
+            assembled(options)
+            if assembled is not None
+            else assemble(
+                model if checkpoint is None else checkpoint.model,
+                X,
+                y,
+                options,
+                X_val=X_val,
+                y_val=y_val,
+                sample_weight=sample_weight,
+                sample_weight_val=sample_weight_val,
+            )
         )
         if options.epochs == 0:
             return state.history
@@ -66,15 +78,15 @@ def fit(
         if state.finished:
             return state.history
         run = Run(model, owner, data, options, state, words)
-        with progress_bar(options.progress, *_rows_in_all_and_done(run)) as bar:
+        with progress_bar(options.progress, *_rows_in_all_and_done(run)) as own_bar:
             try:
                 if options.optimizer == "lbfgs":
                     with imports:
                         from sigmax._training import full_batch
 
-                    full_batch.train(run, bar)
+                    full_batch.train(run, bar or own_bar)
                 else:
-                    run.train(bar)
+                    run.train(bar or own_bar)
                 run.finish()
             except BaseException as error:
                 _keep_for_later(run, error)

@@ -1,0 +1,1 @@
+"""Several networks as one: `fold` joins trained ones, `bag` trains those that it joins."""

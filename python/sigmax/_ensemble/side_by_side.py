@@ -1,0 +1,133 @@
+"""Trainings side by side in threads of Python, each computing in its own thread alone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
+from threading import Event, Lock
+from typing import TYPE_CHECKING, Any
+
+from sigmax._boundary.threads import alone, get_num_threads
+from sigmax._training.diagnosis import kept_warnings, warn_of
+from sigmax._training.progress_bar import progress_bar
+
+if TYPE_CHECKING:
+    from sigmax._training.history import History
+    from sigmax._training.progress_bar import Bar
+    from sigmax.errors import TrainingWarning
+
+_LOOK_SECONDS = 0.1  # between looks whether all is well: where a wait does not notice Ctrl-C
+_KIND = 12  # letters that tell one kind of warning from another
+
+
+class _MemberBar:
+    """The part of the common bar that one member moves; by it, the member learns that it is over.
+
+    Its trainings call `update` after each chunk of batches, when nothing is half done.
+    """
+
+    def __init__(self, common: Bar | None, lock: Lock, stop: Event, n_rows: int) -> None:
+        self._common, self._lock, self._stop = common, lock, stop
+        self._left = n_rows
+
+    def update(self, n: int) -> None:
+        """Count n rows more, or raise KeyboardInterrupt, which ends a training in good order."""
+        if self._stop.is_set():
+            raise KeyboardInterrupt
+        self._advance(n)
+
+    def set_description(self, desc: str, *, refresh: bool) -> None:
+        """Leave the description to the whole."""
+
+    def set_postfix_str(self, s: str, *, refresh: bool) -> None:
+        """Show the latest values of any member."""
+        if self._common is not None:
+            with self._lock:
+                self._common.set_postfix_str(s, refresh=False)
+
+    def finish(self) -> None:
+        """Count the rows that the member did not need."""
+        self._advance(self._left)
+
+    def _advance(self, n: int) -> None:
+        self._left -= n
+        if self._common is not None and n:
+            with self._lock:
+                self._common.update(n)
+
+
+Job = Callable[[_MemberBar], "History"]
+
+
+def side_by_side(jobs: Sequence[Job], n_rows: int, *, progress: bool) -> list[History]:
+    """Run the jobs, as many at once as sigmax has threads, and return their results in order.
+
+    Each computes in its own thread alone, so that it gives the bits that it gives by itself. Their
+    warnings are given at the end, one of each kind. When a job fails, or Ctrl-C comes, the others
+    end within about 0.1 s, or one batch each, as a training does that Ctrl-C interrupts.
+
+    Parameters
+    ----------
+    jobs : sequence of callables
+        Each takes a `Bar`, which it passes on to `fit`.
+    n_rows : int
+        The most that one job trains on, in all its epochs.
+    progress : bool
+        Draw one bar for all.
+
+    Examples
+    --------
+    >>> histories = side_by_side([lambda bar: fit(model, X, y, {}, bar=bar)], 1000, progress=False)
+    """
+    stop, lock = Event(), Lock()
+    found: list[list[TrainingWarning]] = [[] for _ in jobs]
+
+    def run(m: int, common: Bar | None) -> History:
+        bar = _MemberBar(common, lock, stop, n_rows)
+        with alone(), kept_warnings() as found[m]:
+            if stop.is_set():
+                raise KeyboardInterrupt
+            history = jobs[m](bar)
+        bar.finish()
+        return history
+
+    with progress_bar(progress, len(jobs) * n_rows) as bar:
+        if bar is not None:
+            bar.set_description(f"{len(jobs)} networks", refresh=False)
+        pool = ThreadPoolExecutor(min(len(jobs), get_num_threads()), "sigmax-member")
+        try:
+            futures = [pool.submit(run, m, bar) for m in range(len(jobs))]
+            _wait_for_all(futures)
+        except BaseException:
+            stop.set()
+            raise
+        finally:
+            pool.shutdown(cancel_futures=True)
+    _raise_first(futures)
+    _warn(found)
+    return [future.result() for future in futures]
+
+
+def _wait_for_all(futures: Sequence[Future[Any]]) -> None:
+    """Return when all are done; raise an error of one as soon as it comes."""
+    while wait(futures, _LOOK_SECONDS, FIRST_EXCEPTION).not_done:
+        _raise_first(futures)
+
+
+def _raise_first(futures: Sequence[Future[Any]]) -> None:
+    for m, future in enumerate(futures):
+        error = future.exception() if future.done() and not future.cancelled() else None
+        if error is not None:
+            if len(futures) > 1 and not isinstance(error, KeyboardInterrupt):
+                error.add_note(f"in member {m} of {len(futures)}, which count from 0")
+            raise error
+
+
+def _warn(found: Sequence[Sequence[TrainingWarning]]) -> None:
+    """Give the first warning of each kind."""
+    kinds = set()
+    for warning in (warning for of_member in found for warning in of_member):
+        kind = str(warning)[:_KIND]
+        if kind not in kinds:
+            kinds.add(kind)
+            warn_of(warning)

@@ -1,0 +1,197 @@
+"""n_networks above 1: members with stopping rules of their own, trained side by side and folded."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
+from itertools import zip_longest
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from sigmax._ensemble.members import (
+    Member,
+    folded_and_scored,
+    member_seed,
+    one_at_a_time,
+    rows_of_members,
+)
+from sigmax._ensemble.shared_rows import SharedRows
+from sigmax._ensemble.side_by_side import side_by_side
+from sigmax._estimator import parameters
+from sigmax._estimator.convergence import Convergence
+from sigmax._model.inference import score
+from sigmax.network import Network
+
+if TYPE_CHECKING:
+    from sigmax._boundary.arrays import Array
+    from sigmax._estimator.held_out import Division
+    from sigmax._training.history import History
+    from sigmax._training.progress_bar import Bar
+
+
+class Several(NamedTuple):
+    """What became of several networks.
+
+    Attributes
+    ----------
+    network : Network
+        The fold of all of them; after Ctrl-C, of those that were trained for an epoch.
+    watch : Convergence
+        Their means: see `together`.
+    histories : list of History or None
+        None after Ctrl-C.
+    batch_size : int or None
+        In use; None with lbfgs.
+    oof_proba : numpy.ndarray (n, n_classes)
+    oof_cost, oof_score : float
+        As of `sigmax.bag`.
+    """
+
+    network: Network
+    watch: Convergence
+    histories: list[History] | None
+    batch_size: int | None
+    oof_proba: Array
+    oof_cost: float
+    oof_score: float
+
+
+def fit_several(
+    c: Mapping[str, Any], first: Network, data: Division, sample_weight: Any, stops_early: bool
+) -> Several:
+    """Train several networks as `first`, each without the fold that it holds out, and fold them.
+
+    Parameters
+    ----------
+    c : mapping
+        The parameters of the classifier, checked.
+    first : Network
+        Member 0 has its seed, all have its sizes and dtype.
+    data : Division
+        All rows.
+    sample_weight : array_like (n,), number or None
+        How much each row counts where it is held out.
+    stops_early : bool
+        By the accuracy on the rows held out, rather than by the loss.
+
+    Raises
+    ------
+    ValueError
+        When there are fewer rows that count than networks.
+    """
+    n_rows = len(data.labels)
+    if sample_weight is not None:
+        sample_weight = np.broadcast_to(np.asarray(sample_weight), n_rows)
+    shared = SharedRows(
+        first._model.layout,
+        data.X,
+        data.labels,
+        data.weights,
+        sample_weight,
+        class_weight=None,
+        standardize=c["standardize"],
+        fill_missing=c["nan"] == "mean",
+    )
+    callbacks = one_at_a_time(c["callbacks"])
+    parts = [
+        _Part(
+            Member(
+                m,
+                Network(
+                    first.sizes, dtype=first.dtype, seed=member_seed(first.seed, m), init=c["init"]
+                ),
+                trained,
+                held,
+            ),
+            c,
+            data.weights,
+            callbacks,
+            stops_early,
+        )
+        for m, (trained, held) in enumerate(
+            rows_of_members(shared, int(c["n_networks"]), 1, first.seed)
+        )
+    ]
+    for part in parts:
+        part.member.network._model.preparation = shared.preparation
+    most = int(c["max_iter"]) * max(len(part.member.trained) for part in parts)
+    histories: list[History] | None = None
+    try:
+        histories = side_by_side(
+            [partial(part.train, shared) for part in parts], most, progress=False
+        )
+    except KeyboardInterrupt:
+        for part in parts:
+            part.restore_best()
+        parts = [part for part in parts if part.watch.n_iter] or parts
+    network, answers, scores = folded_and_scored([part.member for part in parts], shared)
+    cost, accuracy = scores.cost_and_accuracy()
+    watch = together([part.watch for part in parts])
+    batch_size = parts[0].options.get("batch_size")
+    return Several(network, watch, histories, batch_size, answers, cost, accuracy)
+
+
+class _Part:
+    """A member with the options and stopping rules that `SigmaxClassifier.fit` gives it."""
+
+    def __init__(
+        self,
+        member: Member,
+        c: Mapping[str, Any],
+        weights: Array | None,
+        callbacks: Sequence[Any],
+        stops_early: bool,
+    ) -> None:
+        n_rows = len(member.trained)
+        mean_weight = 1.0 if weights is None else float(weights[member.trained].mean())
+        options = parameters.fit_options(c, n_rows, mean_weight or 1.0)
+        self.member, self.options = member, options
+        self.watch = Convergence(stops_early)
+        self.watch.begin(parameters.rules(c, options, n_rows))
+        if c["solver"] == "sgd" and c["learning_rate"] != "constant":
+            del options["learning_rate"]
+            options["schedule"] = self.watch.schedule
+        options["callbacks"] = (self.watch, *callbacks)
+
+    def train(self, shared: SharedRows, bar: Bar) -> History:
+        """Train until the rules or max_iter end it."""
+        history = self.member.fit(shared, self.options, bar, words=parameters.WORDS)
+        if self.options["optimizer"] == "lbfgs":
+            member = self.member
+            training = shared.of_member(member.number, member.trained, None).training.examples
+            assert training is not None
+            self.watch.end(member.network, score(member.network._model, training)[0])
+        self.restore_best()
+        return history
+
+    def restore_best(self) -> None:
+        """Put back the parameters with the best validation score, where early stopping has some."""
+        if self.watch.best_parameters is not None:
+            self.member.network.parameters[:] = self.watch.best_parameters
+
+
+def together(watches: Sequence[Convergence]) -> Convergence:
+    """Return the means of several records, of each epoch over those that trained in it.
+
+    n_iter is the largest, rows_seen the sum.
+
+    Examples
+    --------
+    >>> together([watch, watch]).loss == watch.loss
+    True
+    """
+    joined = Convergence(watches[0].early_stopping)
+    joined.loss_curve = _means(watch.loss_curve for watch in watches)
+    joined.validation_scores = _means(watch.validation_scores for watch in watches)
+    for name in ("loss", "best_loss", "best_validation_score"):
+        setattr(joined, name, float(np.mean([getattr(watch, name) for watch in watches])))
+    joined.n_iter = max(watch.n_iter for watch in watches)
+    joined.rows_seen = sum(watch.rows_seen for watch in watches)
+    joined.converged = all(watch.converged for watch in watches)
+    return joined
+
+
+def _means(curves: Iterable[Sequence[float]]) -> list[float]:
+    epochs = zip_longest(*curves, fillvalue=np.nan)
+    return [float(np.nanmean(values)) for values in epochs]
