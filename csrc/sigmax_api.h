@@ -126,6 +126,11 @@ int sigmax_predict(const sigmax_network *network, const void *parameters, const 
    where it begins. */
 int sigmax_activations(const sigmax_network *network, const void *parameters, const void *X, size_t rows,
                        void *activations);
+/* weighted_inputs (rows * (n_1 + ... + n_L)) real: z_1 (rows, n_1), then z_2, ..., z_L, of which the activations are
+   sigmoid and softmax, to the bit. They may be NaN, as activations may. Beside them a call works in the memory of one
+   hidden layer's activations and of one product. */
+int sigmax_weighted_inputs(const sigmax_network *network, const void *parameters, const void *X, size_t rows,
+                           void *weighted_inputs);
 
 /* ---- data with targets ------------------------------------------------------------------------------------------ */
 

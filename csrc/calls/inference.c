@@ -68,6 +68,57 @@ int sigmax_activations(const sigmax_network *network, const void *parameters, co
     return SIGMAX_OK;
 }
 
+/* The memory of sigmax_weighted_inputs: what the products need, then the activations of the widest hidden layer, which
+   begin after scratch_bytes, on a cache line. 0 when that cannot be counted. */
+static int count_weighted_inputs(const sigmax_network *network, size_t rows, size_t n_threads, size_t *scratch_bytes,
+                                 size_t *bytes)
+{
+    const struct sigmax_shape *const shape = &network->shape;
+    size_t widest = 0, scratch = 0;
+    for (size_t l = 1; l <= shape->n_layers; l++) {
+        const size_t n_in = shape->sizes[l - 1], n_out = shape->sizes[l];
+        const size_t product = network->engine->product_scratch(rows, n_in, n_out, n_threads);
+        if (product > scratch) scratch = product;
+        if (l < shape->n_layers && n_out > widest) widest = n_out;
+    }
+    if (scratch > SIZE_MAX - SIGMAX_ALIGNMENT) return 0;
+    *scratch_bytes = (scratch + SIGMAX_ALIGNMENT - 1) / SIGMAX_ALIGNMENT * SIGMAX_ALIGNMENT;
+    *bytes = *scratch_bytes;
+    return sigmax_add_product(bytes, rows, widest * network->real_size);
+}
+
+int sigmax_weighted_inputs(const sigmax_network *network, const void *parameters, const void *X, size_t rows,
+                           void *weighted_inputs)
+{
+    if (network == NULL || parameters == NULL) return SIGMAX_BAD_ARGUMENT;
+    if (rows == 0) return SIGMAX_OK;
+    if (X == NULL || weighted_inputs == NULL) return SIGMAX_BAD_ARGUMENT;
+    int status = sigmax_check_rows(network, rows);
+    if (status != SIGMAX_OK) return status;
+    const struct sigmax_engine *const engine = network->engine;
+    const struct sigmax_shape *const shape = &network->shape;
+    if (!is_finite(network, X, rows * shape->sizes[0])) return SIGMAX_NOT_FINITE;
+    const struct sigmax_pool pool = sigmax_pool_of_this_call();
+    size_t scratch_bytes, bytes;
+    if (!count_weighted_inputs(network, rows, pool.n_threads, &scratch_bytes, &bytes)) return SIGMAX_TOO_LARGE;
+    struct sigmax_workspace workspace;
+    status = sigmax_workspace_allocate(&workspace, bytes);
+    if (status != SIGMAX_OK) return status;
+    const void *a = X;
+    void *const hidden = (char *)workspace.start + scratch_bytes;
+    for (size_t l = 1; l <= shape->n_layers; l++) {
+        const char *const w = (const char *)parameters + shape->weight_offset[l] * network->real_size;
+        const char *const b = (const char *)parameters + shape->bias_offset[l] * network->real_size;
+        char *const z = (char *)weighted_inputs + rows * shape->neurons_before[l] * network->real_size;
+        const size_t n_in = shape->sizes[l - 1], n_out = shape->sizes[l];
+        engine->matmul_forward(a, w, b, z, rows, n_in, n_out, workspace.start, &pool);
+        if (l < shape->n_layers) engine->sigmoid(z, hidden, rows * n_out);
+        a = hidden;
+    }
+    free(workspace.block);
+    return SIGMAX_OK;
+}
+
 /* ---- data with targets ------------------------------------------------------------------------------------------- */
 
 int sigmax_cost(const sigmax_network *network, const void *parameters, double temperature, const sigmax_data *data,

@@ -1,9 +1,9 @@
 #include "instruction_set.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #include "../sigmax.h"
+#include "environment.h"
 
 /* The build names its instruction sets here, from the least to the most capable: X(baseline) X(v3) X(v4). */
 #ifndef SIGMAX_INSTRUCTION_SETS
@@ -117,7 +117,7 @@ static int left_out(const char *name)
 {
     static const char between[] = ", \t";
     const size_t length = strlen(name);
-    const char *list = getenv("SIGMAX_WITHOUT");
+    const char *list = environment_variable("SIGMAX_WITHOUT");
     while (list != NULL && *(list += strspn(list, between)) != '\0') {
         const size_t n = strcspn(list, between);
         if (n == length && memcmp(list, name, n) == 0) return 1;
@@ -145,7 +145,7 @@ int sigmax_instruction_set_available(size_t i)
 int sigmax_choose_engine(const struct sigmax_engine **engine, int dtype)
 {
     if (dtype != SIGMAX_FLOAT32 && dtype != SIGMAX_FLOAT64) return SIGMAX_BAD_ARGUMENT;
-    const char *wanted = getenv("SIGMAX_ISA");
+    const char *wanted = environment_variable("SIGMAX_ISA");
     if (wanted != NULL && wanted[0] == '\0') wanted = NULL;
     if (left_out(sets[0].name)) return SIGMAX_BAD_INSTRUCTION_SET;
     for (size_t i = N_SETS; i-- > 0;) {

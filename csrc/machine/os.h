@@ -1,6 +1,7 @@
 /*
  * What the worker pool needs from the operating system: a clock, threads, and a place to sleep. Declared here, defined
- * in os_posix.h or os_win32.h. All of it is static: for pool.c alone, which asks for POSIX beforehand.
+ * in os_posix.h or os_win32.h, or in os_none.h, which has none of it, where the build defines SIGMAX_NO_THREADS. All of it
+ * is static: for pool.c alone, which asks for POSIX beforehand.
  */
 #ifndef SIGMAX_OS_H
 #define SIGMAX_OS_H
@@ -38,7 +39,9 @@ struct os_start {
 /* Starts a detached thread, so that nobody waits for it at exit; 0 when the system refused one. */
 static int os_start_thread(struct os_start *start);
 
-#ifdef _WIN32
+#if defined(SIGMAX_NO_THREADS)
+#include "os_none.h"
+#elif defined(_WIN32)
 #include "os_win32.h"
 #else
 #include "os_posix.h"

@@ -1,5 +1,6 @@
 /*
- * The worker pool: POSIX threads or Win32, created on first use, never at load time.
+ * The worker pool: POSIX threads or Win32, created on first use, never at load time. A build with SIGMAX_NO_THREADS has
+ * none of either: the calling thread runs every task.
  *
  * What is computed never depends on it. The caller cuts its work into tasks by the size of the problem alone, each
  * task owns what it writes, and any number of threads, one included, runs the same tasks. Workers compute in the

@@ -24,13 +24,14 @@
 
 #include "../sigmax.h"
 #include "cgroups.h"
+#include "environment.h"
 
 /* ---- environment ----------------------------------------------------------------------------------------------- */
 
 /* The number that an environment variable holds, or that its list begins with; 0 when there is none. */
 static int number_of_variable(const char *name, int may_be_list)
 {
-    const char *text = getenv(name);
+    const char *text = environment_variable(name);
     if (text == NULL) return 0;
     char *end;
     long number = strtol(text, &end, 10); /* LONG_MAX when it is larger, which the limit turns into the right thing */
@@ -54,7 +55,14 @@ int sigmax_default_num_threads(int *source)
 
 /* ---- processors ------------------------------------------------------------------------------------------------ */
 
-#if defined(_WIN32)
+#if defined(SIGMAX_NO_THREADS)
+
+static int processors_of_affinity(void)
+{
+    return 1;
+}
+
+#elif defined(_WIN32)
 
 static int processors_of_affinity(void)
 {

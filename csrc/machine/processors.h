@@ -15,7 +15,7 @@ int sigmax_default_num_threads(int *source);
 /*
  * How many threads of this process can run at once, 1 ... SIGMAX_MAX_THREADS, determined anew by each call: the
  * processors in the calling thread's affinity mask (the process's on Windows, all of them on macOS), but no more than
- * the quota of its control group allows (cgroups.h).
+ * the quota of its control group allows (cgroups.h). 1 in a build with SIGMAX_NO_THREADS.
  */
 int sigmax_available_processors(void);
 

@@ -82,6 +82,9 @@ class _Lib:
     def sigmax_activations(
         self, network: CData, parameters: CData, X: CData, rows: int, activations: CData, /
     ) -> int: ...
+    def sigmax_weighted_inputs(
+        self, network: CData, parameters: CData, X: CData, rows: int, weighted_inputs: CData, /
+    ) -> int: ...
     def sigmax_cost(
         self,
         network: CData,

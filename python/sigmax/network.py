@@ -198,6 +198,23 @@ class Network:
         """
         return self._model.read(inference.activations, X)
 
+    def weighted_inputs(self, X: RowsLike) -> list[Array]:
+        """Return [z_1, ..., z_L] with z_l (n, n_l): z_l = a_{l-1} W_l^T + b_l.
+
+        The activations are taken of them, to the bit: a_l = sigmoid(z_l), a_L = softmax(z_L). The
+        `preparation` is applied to X, the `temperature` is not; X is made dense as a whole. Raises
+        what `activations` raises, and returns NaN likewise.
+
+        Examples
+        --------
+        >>> z = network.weighted_inputs(X)
+        >>> [z_l.shape for z_l in z]
+        [(4, 8), (4, 2)]
+        >>> np.array_equal(sigmax.softmax(z[-1]), network.activations(X)[-1])
+        True
+        """
+        return self._model.read(inference.weighted_inputs, X)
+
     def cost(self, X: RowsLike, y: npt.ArrayLike) -> float:
         """Return C = -(1/n) sum_x sum_i y_i ln a_i in nats, computed from z_L; l2 is not in it.
 

@@ -77,13 +77,35 @@ def activations(model: Model, X: object) -> list[Array]:
     >>> [a.shape for a in model.read(activations, np.zeros((5, 784)))]
     [(5, 784), (5, 30), (5, 10)]
     """
+    a_0 = _dense_rows(model, X)
+    return [a_0, *_units(model, a_0, lib.sigmax_activations)]
+
+
+def weighted_inputs(model: Model, X: object) -> list[Array]:
+    """Return [z_1, ..., z_L]; see `Network.weighted_inputs`.
+
+    Examples
+    --------
+    >>> [z.shape for z in model.read(weighted_inputs, np.zeros((5, 784)))]
+    [(5, 30), (5, 10)]
+    """
+    return _units(model, _dense_rows(model, X), lib.sigmax_weighted_inputs)
+
+
+def _dense_rows(model: Model, X: object) -> Array:
+    """Return X (n, n_0) prepared, checked, and dense as a whole."""
     layout = model.layout
-    opened = open_rows(X, layout.dtype, layout.n_in)
-    a_0 = opened.prepared(model.preparation).dense().X
-    n = len(a_0)
-    units: Array = np.empty(n * layout.n_units, layout.dtype)
-    check(lib.sigmax_activations(layout.handle, model.pointer, pointer(a_0), n, pointer(units)))
-    return [a_0, *layout.units(units, n)]
+    return open_rows(X, layout.dtype, layout.n_in).prepared(model.preparation).dense().X
+
+
+def _units(
+    model: Model, a_0: Array, call: Callable[[CData, CData, CData, int, CData], int]
+) -> list[Array]:
+    """Return what C writes for each neuron of each row: an array (n, n_l) for each layer."""
+    layout, n = model.layout, len(a_0)
+    flat: Array = np.empty(n * layout.n_units, layout.dtype)
+    check(call(layout.handle, model.pointer, pointer(a_0), n, pointer(flat)))
+    return list(layout.units(flat, n))
 
 
 def score(model: Model, examples: Examples, temperature: float = 1.0) -> tuple[float, float]:

@@ -1,0 +1,18 @@
+/* Environment variables, and none where there is no environment: WebAssembly would have to import it. */
+#ifndef SIGMAX_ENVIRONMENT_H
+#define SIGMAX_ENVIRONMENT_H
+
+#include <stdlib.h>
+
+/* The value of a variable, NULL where it is not set. */
+static inline const char *environment_variable(const char *name)
+{
+#ifdef SIGMAX_NO_ENVIRONMENT
+    (void)name;
+    return NULL;
+#else
+    return getenv(name);
+#endif
+}
+
+#endif
