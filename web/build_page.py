@@ -14,7 +14,9 @@ import hashlib
 import html
 import re
 from pathlib import Path
+from xml.etree import ElementTree
 
+from join_modules import joined
 from twins import ROOT, Twin, all_twins, cut_reference
 
 WEB = Path(__file__).resolve().parent
@@ -36,20 +38,31 @@ def mathml(latex: str, *, block: bool) -> str:
 
     tag = re.search(r"\\tag\{(.*?)\}", latex)
     source = re.sub(r"\\tag\{.*?\}|\\Bigl|\\Bigr", "", latex).strip()
-    markup = html.unescape(convert(source, display="block" if block else "inline"))
-    markup = markup.replace(' xmlns="http://www.w3.org/1998/Math/MathML"', "")
-    markup = markup.replace(' display="inline"', "").replace(" />", "/>")
-    markup = re.sub(r"<mrow>(<m[ion]>[^<]*</m[ion]>)</mrow>", r"\1", markup)
-    markup = re.sub(r"<(mo|mi|mn)([^>]*)>([<&])</\1>", lambda m: _escaped(*m.groups()), markup)
-    markup = re.sub(r"^(<math[^>]*>)<mrow>(.*)</mrow></math>$", r"\1\2</math>", markup)
+    markup = convert(source, display="block" if block else "inline")
+    tree = ElementTree.fromstring(re.sub(r' xmlns="[^"]*"| display="inline"', "", markup))
+    tidy(tree)
+    markup = ElementTree.tostring(tree, encoding="unicode").replace(" />", "/>")
     if not block:
         return markup
     label = f'<span class="tag">{tag[1]}</span>' if tag else ""
     return f'<div class="formula">{markup}{label}</div>'
 
 
-def _escaped(name: str, attributes: str, character: str) -> str:
-    return f"<{name}{attributes}>{html.escape(character)}</{name}>"
+def tidy(element: ElementTree.Element) -> None:
+    """Remove groups of one, and the spaces around signs in indices; a prime belongs to its letter."""
+    for i, child in enumerate(element):
+        tidy(child)
+        if child.tag == "mrow" and len(child) == 1:
+            element[i] = child[0]
+    if element.tag == "math" and len(element) == 1 and element[0].tag == "mrow":
+        element[:] = list(element[0])
+    if element.tag in ("msub", "msup", "msubsup"):
+        for script in element[1:]:
+            for sign in script.iter("mo"):
+                sign.tag = "mi"
+                sign.attrib.clear()
+        if element.tag == "msup" and element[1].text in ("′", "″"):
+            element.tag, element[1].tag = "mrow", "mo"
 
 
 def with_mathematics(text: str) -> str:
@@ -111,76 +124,6 @@ def with_directives(text: str, twins: dict[str, Twin]) -> str:
 
 
 # ---- scripts -----------------------------------------------------------------------------------------------------
-
-IMPORT = re.compile(r'^import \{([^}]*)\} from "(.+?)";\n', re.MULTILINE)
-EXPORT = re.compile(r"^export (?=(?:async function|function|const|class) (\w+)(.*))", re.MULTILINE)
-EXPORT_LIST = re.compile(r"^export \{([^}]*)\};\n", re.MULTILINE)
-
-
-def joined_scripts(main: Path) -> str:
-    """Return a module and all that it imports as one script: each file once, after those that it needs.
-
-    Each file becomes a function that returns what it exports, so that the names within files cannot clash. Imports
-    are `import { a, b as c } from "./file.mjs";`, exports stand before a declaration or in a list in braces.
-
-    Raises
-    ------
-    PageError
-        A file imports or exports in another form, or two files import each other.
-    """
-    scripts: dict[Path, str] = {}
-    exported: dict[Path, list[str]] = {}
-    under_way: list[Path] = []
-
-    def take(path: Path) -> None:
-        if path in under_way:
-            raise PageError(f"{path.name} imports itself, by way of others")
-        if path in scripts:
-            return
-        under_way.append(path)
-        source = path.read_text(encoding="utf-8")
-        for names, needed in IMPORT.findall(source):
-            other = (path.parent / needed).resolve()
-            take(other)
-            if unknown := {name.split()[0] for name in listed(names)} - set(exported[other]):
-                raise PageError(f"{path.name} imports {unknown} of {needed}, which does not export that")
-        under_way.pop()
-        exported[path] = exports_of(source)
-        body = IMPORT.sub(lambda match: import_of(path, *match.groups()), source)
-        body = EXPORT_LIST.sub("", EXPORT.sub("", body))
-        if left := re.search(r"^(import|export)\b.*", body, re.MULTILINE):
-            raise PageError(f"{path.name}: not a form of import or export that is joined: {left[0]}")
-        scripts[path] = (
-            f"const {variable(path)} = (() => {{\n{without_comments(body)}\nreturn {{ {', '.join(exported[path])} }};\n}})();"
-        )
-
-    take(main.resolve())
-    return "\n".join(scripts.values())
-
-
-def exports_of(source: str) -> list[str]:
-    """Return the names that a script exports; `export const A = 1, B = 2;` on one line are two."""
-    names = [name for group in EXPORT_LIST.findall(source) for name in listed(group)]
-    for first, rest in EXPORT.findall(source):
-        names += [first, *re.findall(r", (\w+) = ", rest if rest.startswith(" = ") else "")]
-    return names
-
-
-def listed(names: str) -> list[str]:
-    """Return the names of a list in braces."""
-    return [name.strip() for name in names.split(",") if name.strip()]
-
-
-def variable(path: Path) -> str:
-    """Return the name of what a file exports."""
-    return "module_" + re.sub(r"\W", "_", path.stem)
-
-
-def import_of(path: Path, names: str, needed: str) -> str:
-    """Return the line that takes the place of an import."""
-    taken = ", ".join(name.replace(" as ", ": ") for name in listed(names))
-    return f"const {{ {taken} }} = {variable(path.parent / needed)};\n"
-
 
 def without_comments(source: str) -> str:
     """Return a script without comments that fill whole lines, empty lines and, if it has no template, indentation."""
@@ -255,7 +198,7 @@ def page(engine: str) -> str:
     text = "\n".join((PAGE / name).read_text(encoding="utf-8") for name in ("derivation.html", "experiments.html"))
     style = without_layout((PAGE / "style.css").read_text(encoding="utf-8"))
     loader = without_comments((PAGE / "scripts" / "loader.js").read_text(encoding="utf-8"))
-    script = joined_scripts(PAGE / "scripts" / "main.mjs")
+    script = without_comments(joined(PAGE / "scripts" / "main.mjs"))
     parts = {
         "policy": policy(style, loader, script),
         "style": style,

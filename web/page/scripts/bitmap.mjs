@@ -5,7 +5,7 @@
 
 export const SIZE = 32;
 const BLOCK = 4;
-const FULL = BLOCK * BLOCK;
+const BLOCK_PIXELS = BLOCK * BLOCK;
 
 /* The box around the ink, or null where there is none. */
 function boxOf(bitmap) {
@@ -34,7 +34,7 @@ export function countsOf(bitmap) {
       const u = box.left + Math.floor((column + 0.5 - shift.x) / scale);
       const v = box.top + Math.floor((row + 0.5 - shift.y) / scale);
       const inside = u >= box.left && u <= box.right && v >= box.top && v <= box.bottom;
-      if (inside && bitmap[v * SIZE + u] === 1) x[8 * Math.floor(row / BLOCK) + Math.floor(column / BLOCK)] += 1 / FULL;
+      if (inside && bitmap[v * SIZE + u] === 1) x[8 * Math.floor(row / BLOCK) + Math.floor(column / BLOCK)] += 1 / BLOCK_PIXELS;
     }
   }
   return x;

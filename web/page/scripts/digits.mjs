@@ -2,7 +2,7 @@
 
 export const N_PIXELS = 64;
 export const N_TRAINING = 1500; /* the first; the rest is held out */
-const FULL = 16;
+const MOST_INK = 16;
 
 /*
  * From the arrays of digits.npz: labels (1797), and pixels (64, 1797), whose columns are those of a stable sort by
@@ -15,7 +15,7 @@ export function digitsOf(arrays) {
   const order = [...labels.keys()].sort((a, b) => labels[a] - labels[b] || a - b);
   const X = new Float32Array(rows * N_PIXELS);
   order.forEach((row, column) => {
-    for (let k = 0; k < N_PIXELS; k++) X[row * N_PIXELS + k] = pixels[k * rows + column] / FULL;
+    for (let k = 0; k < N_PIXELS; k++) X[row * N_PIXELS + k] = pixels[k * rows + column] / MOST_INK;
   });
   return { X, labels, rows };
 }

@@ -31,6 +31,7 @@ globalThis.embedded = (() => {
 embedded.unzipped(embedded.bytesOf("scripts")).then(
   (bytes) => {
     const script = document.createElement("script");
+    script.type = "module";
     script.textContent = new TextDecoder().decode(bytes);
     document.body.append(script);
   },

@@ -5,7 +5,7 @@ import { central } from "./difference.mjs";
 import { about, nameOf, sentence } from "./numbers_forward.mjs";
 import { strongest } from "./pass.mjs";
 
-const TERMS = 10;
+const BP2_TERMS = 10;
 
 export function bp1Numbers({ pass, state }) {
   const a = pass.a[pass.last];
@@ -36,7 +36,7 @@ export function bp2Terms(pass, l, j) {
 export function bp2Numbers({ pass, state }) {
   const { hiddenLayer: l, hiddenNeuron: j } = state;
   const terms = bp2Terms(pass, l, j);
-  const shown = strongest(terms.map((term) => term.product), TERMS).sort((p, q) => p - q);
+  const shown = strongest(terms.map((term) => term.product), BP2_TERMS).sort((p, q) => p - q);
   const sum = terms.reduce((total, term) => total + term.product, 0);
   const rest = sum - shown.reduce((total, k) => total + terms[k].product, 0);
   const a = pass.a[l][j];

@@ -2,7 +2,7 @@
 import { element, line, marked, number, symbol, table } from "./dom.mjs";
 import { strongest } from "./pass.mjs";
 
-const TERMS = 6;
+const Z_TERMS = 6;
 
 /* "Hidden neuron 7 of layer 1": what a neuron is called. */
 export function nameOf(pass, layer, neuron) {
@@ -20,7 +20,7 @@ export function zNumbers({ pass, state }) {
   const n = pass.sizes[layer - 1];
   const w = pass.weights[layer].subarray(neuron * n, (neuron + 1) * n);
   const products = Float64Array.from(w, (w_k, k) => w_k * pass.a[layer - 1][k]);
-  const shown = strongest(products, TERMS);
+  const shown = strongest(products, Z_TERMS);
   const rest = products.reduce((sum, product) => sum + product, 0) - shown.reduce((sum, k) => sum + products[k], 0);
   const rows = shown.map((k) => [String(k), number(w[k]), number(pass.a[layer - 1][k]), number(products[k])]);
   rows.push([`the other ${n - shown.length} terms`, "", "", number(rest)]);

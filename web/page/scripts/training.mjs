@@ -4,10 +4,10 @@ import { lineChart } from "./chart.mjs";
 import { N_PIXELS, N_TRAINING, rowsOf } from "./digits.mjs";
 
 const CLASSES = 10;
-const SEED = 0;
+const NETWORK_SEED = 0;
 
 export function newNetwork(sigmax, options, dtype = "float32") {
-  return sigmax.network({ sizes: [N_PIXELS, ...options.hidden, CLASSES], dtype, seed: SEED, init: options.init });
+  return sigmax.network({ sizes: [N_PIXELS, ...options.hidden, CLASSES], dtype, seed: NETWORK_SEED, init: options.init });
 }
 
 /* How good the network is on the digits held out. */
