@@ -56,8 +56,8 @@ INSTRUCTION_SETS = {
     "other": [InstructionSet("baseline", [], [])],
 }
 
-# What a machine lacks: a program from outside would have to lend it to WebAssembly.
-MACHINE_MACROS = {"wasm32": [("SIGMAX_NO_THREADS", "1"), ("SIGMAX_NO_ENVIRONMENT", "1")]}
+# What a machine lacks.
+MACHINE_MACROS = {"wasm32": [("SIGMAX_NO_THREADS", "1")]}
 
 
 class Flags(NamedTuple):

@@ -23,6 +23,7 @@ import build_native
 
 ZIG = [sys.executable, "-m", "ziglang", "cc", "--target=wasm32-wasi"]
 MEMORY = ["malloc", "free"]
+NO_IMPORTS = ["-DSIGMAX_NO_ENVIRONMENT"]
 
 
 def exported_functions() -> list[str]:
@@ -38,7 +39,9 @@ def build_module(module: Path, compiler: list[str], flags: list[str]) -> None:
     # unless linking is asked for at -O0. What is linked is optimised already.
     link = ["-O0", "-mexec-model=reactor", "-Wl,--gc-sections", "-Wl,--strip-all", *exports]
     with tempfile.TemporaryDirectory() as folder:
-        objects = build_native.compile_objects(Path(folder), compiler, flags, "wasm32")
+        objects = build_native.compile_objects(
+            Path(folder), compiler, [*NO_IMPORTS, *flags], "wasm32"
+        )
         subprocess.run([*compiler, *link, *objects, "-o", str(module)], check=True)
     module.chmod(0o644)
 

@@ -31,9 +31,12 @@ class Sigmax {
         const [unknown] = Object.keys(others);
         if (unknown !== undefined)
             throw new SigmaxError(`network has no argument ${shown(unknown)}; it has sizes, dtype, seed, init`);
-        const checked = { sizes: asSizes(sizes), dtype: asChoice(dtype, "dtype", DTYPES), seed: asSeed(seed, "seed") };
-        asChoice(init, "init", INITS);
-        return this.#new(checked).initialize(MADE_HERE, init);
+        return this.#new({
+            sizes: asSizes(sizes),
+            dtype: asChoice(dtype, "dtype", DTYPES),
+            seed: asSeed(seed, "seed"),
+            init: asChoice(init, "init", INITS),
+        });
     }
 
     #new(description) {

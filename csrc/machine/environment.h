@@ -1,4 +1,4 @@
-/* Environment variables, and none where there is no environment: WebAssembly would have to import it. */
+/* Environment variables. A build with SIGMAX_NO_ENVIRONMENT has none: a module of WebAssembly would have to import them. */
 #ifndef SIGMAX_ENVIRONMENT_H
 #define SIGMAX_ENVIRONMENT_H
 

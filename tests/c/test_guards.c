@@ -36,6 +36,7 @@ enum array {
     PROBABILITIES,
     PREDICTED,
     ACTIVATIONS,
+    WEIGHTED_INPUTS,
     DELTAS,
     GRADIENT,
     N_ARRAYS
@@ -124,6 +125,8 @@ static uint64_t use(const struct problem *p, int placement, int n_threads)
               "predict");
     lay(&a, ACTIVATIONS, rows * p->n_neurons, size, placement);
     expect_ok(sigmax_activations(network, w, data.X, rows, a.at[ACTIVATIONS]), "activations");
+    lay(&a, WEIGHTED_INPUTS, rows * p->n_neurons, size, placement);
+    expect_ok(sigmax_weighted_inputs(network, w, data.X, rows, a.at[WEIGHTED_INPUTS]), "weighted_inputs");
     expect_ok(sigmax_cost(network, w, 1.0, &data, &cost[0], &n_correct), "cost");
     expect_ok(sigmax_backprop(network, w, &data, &cost[1], a.at[ACTIVATIONS],
                               lay(&a, DELTAS, rows * p->n_neurons, size, placement),

@@ -1,4 +1,4 @@
-/* Inference by many paths: whichever way probabilities, labels and activations are asked for, they agree; zero rows;
+/* Inference by many paths: whichever way probabilities, labels, activations and z are asked for, they agree; zero rows;
    refusals. */
 #include <math.h>
 
@@ -39,6 +39,42 @@ static void test_paths_agree(int dtype)
     CHECK(n_correct == expected_correct, "%g, expected %g", n_correct, expected_correct);
     CHECK(fabs(cost - expected_cost) <= 20 * epsilon_of(dtype) * expected_cost, "%.17g, expected %.17g", cost,
           expected_cost);
+    end_small(&s);
+}
+
+/* z_l is a_{l-1} W_l^T + b_l, of which the activations are sigmoid and softmax, to the bit, for any number of rows. */
+static void test_weighted_inputs(int dtype)
+{
+    static const size_t sizes[] = {N_IN, 9, 5, N_CLASSES};
+    struct small s;
+    begin_small(&s, dtype);
+    const size_t size = (size_t)dtype;
+    for (size_t rows = 1; rows <= N_ROWS; rows++) {
+        double z[N_ROWS * N_NEURONS], activations[N_ROWS * N_NEURONS], a_l[N_ROWS * 9];
+        CHECK(sigmax_weighted_inputs(s.network, s.parameters, s.X, rows, z) == SIGMAX_OK, "weighted_inputs");
+        CHECK(sigmax_activations(s.network, s.parameters, s.X, rows, activations) == SIGMAX_OK, "activations");
+        const char *z_l = (const char *)z, *a = (const char *)activations, *a_before = (const char *)s.X;
+        for (size_t l = 1; l < 4; l++) {
+            const size_t n_in = sizes[l - 1], n = sizes[l], bytes = rows * n * size;
+            const size_t w = sigmax_weight_offset(s.network, l), b = sigmax_bias_offset(s.network, l);
+            double worst = 0;
+            for (size_t i = 0; i < rows * n; i++) {
+                double sum = get(dtype, s.parameters, b + i % n);
+                for (size_t k = 0; k < n_in; k++)
+                    sum += get(dtype, s.parameters, w + i % n * n_in + k) * get(dtype, a_before, i / n * n_in + k);
+                worst = fmax(worst, fabs(get(dtype, z_l, i) - sum));
+            }
+            CHECK(worst <= 60 * epsilon_of(dtype), "layer %zu, %zu rows: z is off by %g", l, rows, worst);
+            if (l < 3)
+                sigmax_sigmoid(dtype, z_l, a_l, rows * n);
+            else
+                sigmax_softmax(dtype, z_l, a_l, rows, n);
+            CHECK(memcmp(a_l, a, bytes) == 0, "layer %zu, %zu rows: the activations are of another z", l, rows);
+            a_before = a;
+            z_l += bytes;
+            a += bytes;
+        }
+    }
     end_small(&s);
 }
 
@@ -125,7 +161,7 @@ static void test_not_finite(int dtype)
 {
     enum { ROWS = 400 };
     static const double bad[] = {(double)INFINITY, -(double)INFINITY, (double)NAN};
-    static double X[ROWS * N_IN], probabilities[ROWS * N_CLASSES];
+    static double X[ROWS * N_IN], probabilities[ROWS * N_CLASSES], neurons[ROWS * N_NEURONS];
     static int64_t labels[ROWS], answer[ROWS];
     struct small s;
     begin_small(&s, dtype);
@@ -144,6 +180,10 @@ static void test_not_finite(int dtype)
         CHECK(status == SIGMAX_NOT_FINITE, "predict, X[%zu]: %s", at, sigmax_status_text(status));
         status = sigmax_cost(s.network, s.parameters, 1.0, &data, &cost, NULL);
         CHECK(status == SIGMAX_NOT_FINITE && cost < 0, "cost, X[%zu]: %s", at, sigmax_status_text(status));
+        neurons[0] = 7;
+        status = sigmax_weighted_inputs(s.network, s.parameters, X, ROWS, neurons);
+        CHECK(status == SIGMAX_NOT_FINITE && neurons[0] > 6, "weighted_inputs, X[%zu]: %s", at,
+              sigmax_status_text(status));
         put(dtype, X, at, kept);
     }
     /* The last block's input is named, and not the NaN that the blocks before it come to. */
@@ -183,6 +223,10 @@ static void test_not_a_number(int dtype)
         status = sigmax_activations(s.network, s.parameters, X, rows, activations);
         CHECK(status == SIGMAX_OK && isnan(get(dtype, activations, rows * N_NEURONS - 1)), "activations, w[%zu]: %s",
               at, sigmax_status_text(status));
+        status = sigmax_weighted_inputs(s.network, s.parameters, X, rows, activations);
+        int somewhere = 0;
+        for (size_t i = 0; i < rows * N_NEURONS; i++) somewhere |= isnan(get(dtype, activations, i));
+        CHECK(status == SIGMAX_OK && somewhere, "weighted_inputs, w[%zu]: %s", at, sigmax_status_text(status));
         put(dtype, s.parameters, at, kept);
     }
     end_small(&s);
@@ -198,6 +242,7 @@ static void test_zero_rows(int dtype)
     CHECK(sigmax_predict_proba(s.network, s.parameters, 1.0, s.X, 0, out) == SIGMAX_OK, "predict_proba");
     CHECK(sigmax_predict(s.network, s.parameters, s.X, 0, label) == SIGMAX_OK, "predict");
     CHECK(sigmax_activations(s.network, s.parameters, s.X, 0, out) == SIGMAX_OK, "activations");
+    CHECK(sigmax_weighted_inputs(s.network, s.parameters, s.X, 0, out) == SIGMAX_OK, "weighted_inputs");
     CHECK(out[0] > 6 && label[0] == 7, "zero rows have written something");
     end_small(&s);
 }
@@ -232,6 +277,11 @@ static void test_refuses(int dtype)
     CHECK(sigmax_activations(s.network, s.parameters, NULL, 1, out) == SIGMAX_BAD_ARGUMENT, "X");
     CHECK(sigmax_activations(s.network, s.parameters, s.X, 1, NULL) == SIGMAX_BAD_ARGUMENT, "activations");
     CHECK(sigmax_activations(s.network, s.parameters, s.X, many, out) == SIGMAX_TOO_LARGE, "rows");
+    CHECK(sigmax_weighted_inputs(NULL, s.parameters, s.X, 1, out) == SIGMAX_BAD_ARGUMENT, "network");
+    CHECK(sigmax_weighted_inputs(s.network, NULL, s.X, 1, out) == SIGMAX_BAD_ARGUMENT, "parameters");
+    CHECK(sigmax_weighted_inputs(s.network, s.parameters, NULL, 1, out) == SIGMAX_BAD_ARGUMENT, "X");
+    CHECK(sigmax_weighted_inputs(s.network, s.parameters, s.X, 1, NULL) == SIGMAX_BAD_ARGUMENT, "weighted_inputs");
+    CHECK(sigmax_weighted_inputs(s.network, s.parameters, s.X, many, out) == SIGMAX_TOO_LARGE, "rows");
     end_small(&s);
 }
 
@@ -265,6 +315,7 @@ int main(void)
 {
     for (size_t d = 0; d < 2; d++) {
         test_paths_agree(dtypes[d]);
+        test_weighted_inputs(dtypes[d]);
         test_targets(dtypes[d]);
         for (double temperature = 0.125; temperature < 100; temperature *= 2) test_temperature(dtypes[d], temperature);
         test_many_rows(dtypes[d]);

@@ -177,6 +177,7 @@ def test_values_that_are_not_finite(
     calls = {
         "predict": lambda: network.predict(given),
         "activations": lambda: network.activations(given),
+        "weighted_inputs": lambda: network.weighted_inputs(given),
         "predict_proba": lambda: network.predict_proba(given),
         "cost": lambda: network.cost(given, y),
         "backprop": lambda: network.backprop(given, y),

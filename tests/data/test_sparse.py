@@ -105,6 +105,8 @@ def test_every_call_gives_the_bits_of_the_dense_array(network, dense, y, form):
     assert network.gradient_check(X, y) == network.gradient_check(dense, y)
     for a, b in zip(network.activations(X), network.activations(dense), strict=True):
         np.testing.assert_array_equal(a, b)
+    for a, b in zip(network.weighted_inputs(X), network.weighted_inputs(dense), strict=True):
+        np.testing.assert_array_equal(a, b)
     for a, b in zip(
         network.backprop(X, y).nabla_w, network.backprop(dense, y).nabla_w, strict=True
     ):
@@ -203,6 +205,7 @@ def calls_with_X(network, X, y):
         "predict": lambda: network.predict(X),
         "predict_proba": lambda: network.predict_proba(X),
         "activations": lambda: network.activations(X),
+        "weighted_inputs": lambda: network.weighted_inputs(X),
         "cost": lambda: network.cost(X, y),
         "backprop": lambda: network.backprop(X, y),
         "fit": lambda: network.fit(X, y, epochs=1),

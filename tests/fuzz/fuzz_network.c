@@ -37,6 +37,20 @@ static int no_nan(int dtype, const void *values, size_t n)
     return 1;
 }
 
+/* The hidden activations (rows * (n_1 + ... + n_{L-1})) are the sigmoid of sigmax_weighted_inputs, where none is NaN. */
+static void require_weighted_inputs(const struct fuzz_case *c, const struct array activations)
+{
+    const size_t hidden = c->rows * (c->n_neurons - c->sizes[c->n_sizes - 1]);
+    const struct array z = new_array(c->rows * c->n_neurons, (size_t)c->dtype, c->shifted);
+    const int status = sigmax_weighted_inputs(c->network, c->parameters.at, c->X.at, c->rows, z.at);
+    REQUIRE(status == SIGMAX_OK, "%d", status);
+    if (no_nan(c->dtype, activations.at, hidden)) {
+        sigmax_sigmoid(c->dtype, z.at, z.at, hidden);
+        REQUIRE(memcmp(z.at, activations.at, hidden * (size_t)c->dtype) == 0, "activations of another z");
+    }
+    let_go(z);
+}
+
 /* sigmax_predict_proba, sigmax_predict and the last of sigmax_activations say the same. */
 static void use(struct input *in, const struct fuzz_case *c)
 {
@@ -62,6 +76,7 @@ static void use(struct input *in, const struct fuzz_case *c)
         const int numbers
             = no_nan(c->dtype, (const char *)activations.at + activations.bytes - outputs * size, outputs);
         REQUIRE(predicted == (numbers ? SIGMAX_OK : SIGMAX_NOT_A_NUMBER), "%d, %d", status, predicted);
+        require_weighted_inputs(c, activations);
     } else {
         REQUIRE(predicted == status, "%d, %d", status, predicted);
     }

@@ -31,6 +31,7 @@ def calls_with_X(network, X, y):
         "predict": lambda: network.predict(X),
         "predict_proba": lambda: network.predict_proba(X),
         "activations": lambda: network.activations(X),
+        "weighted_inputs": lambda: network.weighted_inputs(X),
         **calls_with_y(network, X, y),
     }
 

@@ -238,6 +238,7 @@ def test_use_with_any_number_of_threads(instruction_set, dtype):
                 network.predict_proba(X),
                 network.predict(X),
                 *network.activations(X),
+                *network.weighted_inputs(X),
                 *gradient.deltas,
                 *gradient.nabla_b,
                 *gradient.nabla_w,

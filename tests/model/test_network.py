@@ -235,6 +235,42 @@ def test_activations_end_in_the_probabilities(network, data):
     np.testing.assert_array_equal(activations[-1], network.predict_proba(X))
 
 
+@pytest.mark.parametrize("rows", [1, 2, 7, 19, 200])
+def test_weighted_inputs(network, rng, dtype, rows):
+    X = rng.normal(0.0, 1.0, (rows, SIZES[0])).astype(dtype)
+    z, activations = network.weighted_inputs(X), network.activations(X)
+    assert [(z_l.shape, z_l.dtype) for z_l in z] == [((rows, n), network.dtype) for n in SIZES[1:]]
+    expected, _ = reference.forward(*reference_parameters(network), X.astype(np.float64))
+    for z_l, a, W, b in zip(z, expected[:-1], *reference_parameters(network), strict=True):
+        assert_close(z_l, a @ W.T + b, TOLERANCE[dtype])
+    # the activations are taken of them, to the bit
+    for z_l, a in zip(z[:-1], activations[1:-1], strict=True):
+        np.testing.assert_array_equal(sigmax.sigmoid(z_l), a)
+    np.testing.assert_array_equal(sigmax.softmax(z[-1]), activations[-1])
+
+
+def test_weighted_inputs_of_a_prepared_and_calibrated_network(rng):
+    X, y = rng.normal(3.0, 5.0, (60, 4)), rng.integers(0, 3, 60)
+    network = sigmax.Network([4, 6, 3], seed=9)
+    network.fit(X, y, epochs=2, standardize=True)
+    before = network.weighted_inputs(X)
+    prepared = network.preparation.apply(X, network.dtype)
+    expected = prepared @ network.weights[0].T + network.biases[0]
+    assert_close(before[0], expected, TOLERANCE["float32"])
+    network.calibrate(X, y)
+    assert network.temperature != 1.0
+    for z, again in zip(before, network.weighted_inputs(X), strict=True):
+        np.testing.assert_array_equal(z, again)
+
+
+def test_weighted_inputs_may_be_nan(dtype):
+    network = sigmax.Network([2, 3, 2], dtype=dtype, seed=0)
+    network.weights[0][1, 0] = np.nan
+    z = network.weighted_inputs([[1.0, 2.0]])
+    np.testing.assert_array_equal(np.isnan(z[0]), [[False, True, False]])
+    assert np.isnan(z[1]).all()
+
+
 def test_a_row_alone_and_among_many(network, data, dtype):
     # Blocks of rows may use other kernels than a row alone: equal but for the last places.
     X, _, _ = data
@@ -266,6 +302,7 @@ def test_zero_rows(network, dtype):
     predicted = network.predict(nothing)
     assert predicted.shape == (0,) and predicted.dtype == np.int64
     assert [a.shape for a in network.activations(nothing)] == [(0, n) for n in SIZES]
+    assert [z.shape for z in network.weighted_inputs(nothing)] == [(0, n) for n in SIZES[1:]]
 
 
 def test_use_changes_nothing(network, data):
@@ -275,6 +312,7 @@ def test_use_changes_nothing(network, data):
         network.cost(X, y), network.accuracy(X, y), network.backprop(X, y)
         network.gradient_check(X, y)
     network.activations(X), network.predict(X), network.predict_proba(X)
+    network.weighted_inputs(X)
     for now, then in zip((network.parameters, X, labels, soft), before, strict=True):
         np.testing.assert_array_equal(now, then)
 

@@ -67,7 +67,8 @@ export function asReals(values, name, dtype) {
 }
 
 export function firstNotFinite(values) {
-    return values.findIndex((value) => !Number.isFinite(value));
+    for (let i = 0; i < values.length; i++) if (!Number.isFinite(values[i])) return i;
+    return -1;
 }
 
 export const isFinitePositive = (x) => Number.isFinite(x) && x > 0;

@@ -23,7 +23,8 @@ export class Network {
     #dtype; // one of DTYPES
     #registry;
 
-    constructor(key, memory, registry, { sizes, dtype, seed }) {
+    // With init, parameters as it says; without, parameters that its caller sets.
+    constructor(key, memory, registry, { sizes, dtype, seed, init } = {}) {
         if (key !== MADE_HERE)
             throw new SigmaxError("Network is not called; expected network(), loadModel() or copy() to make one");
         const { size } = (this.#dtype = DTYPES[dtype]);
@@ -50,6 +51,7 @@ export class Network {
             throw error;
         }
         registry.register(this, { memory, handle: this.#handle, arena: this.#arena }, this);
+        if (init) memory.check(memory.c.sigmax_initialize(this.#handle, this.#arena, INITS[init], seed));
     }
 
     free() {
@@ -76,15 +78,9 @@ export class Network {
         return this.sizes.slice(1).reduce((sum, n) => sum + n, 0);
     }
 
-    // Fills the parameters by one of INITS; for whoever makes a network.
-    initialize(key, init) {
-        const { c } = this.#memory;
-        if (key === MADE_HERE) this.#memory.check(c.sigmax_initialize(this.#live, this.#arena, INITS[init], this.seed));
-        return this;
-    }
-
     parameters() {
-        return this.#memory.read(this.#dtype.array, (this.#live, this.#arena), this.parameterCount);
+        const count = this.parameterCount;
+        return this.#memory.read(this.#dtype.array, this.#arena, count);
     }
 
     setParameters(flat) {
@@ -139,7 +135,7 @@ export class Network {
         return { rows: X.length / columns, X };
     }
 
-    // X and the labels of its rows, which C takes as int64: { rows, X, labels }.
+    // X and the labels of its rows, which C takes as int64, here two halves of 32 bits: { rows, X, labels }.
     #examples(X, labels) {
         const inputs = this.#inputs(X);
         if (!isList(labels)) refuse("labels", labels, "an Int32Array, or an array of class numbers");
@@ -147,12 +143,12 @@ export class Network {
         if (labels.length !== inputs.rows)
             throw new SigmaxError(`labels has ${labels.length} entries; expected ${inputs.rows}, one for each row`);
         const classes = this.sizes.at(-1);
-        const classNumbers = new BigInt64Array(inputs.rows);
+        const classNumbers = new Int32Array(2 * inputs.rows);
         for (let i = 0; i < inputs.rows; i++) {
             const number = typeof labels[i] === "bigint" ? Number(labels[i]) : labels[i];
             if (!Number.isInteger(number) || number < 0 || number >= classes)
                 refuse(`labels[${i}]`, labels[i], `an integer from 0 to ${classes - 1}, a class of this network`);
-            classNumbers[i] = BigInt(number);
+            classNumbers[2 * i] = number;
         }
         return { ...inputs, labels: classNumbers };
     }
@@ -213,9 +209,9 @@ export class Network {
 
     predict(X) {
         const { c } = this.#memory;
-        const labels = this.#perRow(X, BigInt64Array, 1, (inputs, rows, result) =>
+        const halves = this.#perRow(X, Int32Array, 2, (inputs, rows, result) =>
             c.sigmax_predict(this.#live, this.#arena, inputs, rows, result));
-        return Int32Array.from(labels, Number);
+        return halves.filter((_, i) => i % 2 === 0);
     }
 
     activations(X) {
