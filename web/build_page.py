@@ -5,7 +5,7 @@
 puts together the derivation (LaTeX in HTML, which becomes MathML here), the lines of C and of the reference that
 `twins` cuts out of the sources, the style, the scripts of web/page/scripts joined into one, the engine and the
 digits. --engine may also be a page made before: its engine is taken over, so that a change of the text or of a
-twin needs no compiler for WebAssembly. Needs latex2mathml.
+twin needs no compiler for WebAssembly. Needs latex2mathml, minify-html and zopfli.
 """
 
 import argparse
@@ -16,13 +16,16 @@ import re
 from pathlib import Path
 from xml.etree import ElementTree
 
+import minify_html
+import zopfli.gzip
 from join_modules import joined
+from latex2mathml.converter import convert
 from twins import ROOT, Twin, all_twins, cut_reference
 
 WEB = Path(__file__).resolve().parent
 PAGE = WEB / "page"
 DIGITS = ROOT / "python" / "sigmax" / "_command" / "digits.npz"
-LARGEST = 400_000  # bytes
+LARGEST = 200_000  # bytes
 
 
 class PageError(ValueError):
@@ -34,24 +37,30 @@ class PageError(ValueError):
 
 def mathml(latex: str, *, block: bool) -> str:
     """Return a formula in LaTeX as MathML, in as few characters as it needs."""
-    from latex2mathml.converter import convert
-
     tag = re.search(r"\\tag\{(.*?)\}", latex)
     source = re.sub(r"\\tag\{.*?\}|\\Bigl|\\Bigr", "", latex).strip()
     markup = convert(source, display="block" if block else "inline")
     tree = ElementTree.fromstring(re.sub(r' xmlns="[^"]*"| display="inline"', "", markup))
     tidy(tree)
     markup = ElementTree.tostring(tree, encoding="unicode").replace(" />", "/>")
+    markup = re.sub(r'(<math|<mtd|<mo) (\w+)="(\w+)">', r"\1 \2=\3>", markup)
     if not block:
         return markup
     label = f'<span class="tag">{tag[1]}</span>' if tag else ""
-    return f'<div class="formula">{markup}{label}</div>'
+    return f"<div class=formula>{markup}{label}</div>"
+
+
+# An <mi> of several letters is upright, so these are italic by themselves.
+ITALIC = {ord("a") + i: 0x1D44E + i for i in range(26) if i != 7} | {ord("A") + i: 0x1D434 + i for i in range(26)}
 
 
 def tidy(element: ElementTree.Element) -> None:
     """Remove groups of one, and the spaces around signs in indices; a prime belongs to its letter."""
     for i, child in enumerate(element):
         tidy(child)
+        if child.tag == "mo" and child.get("stretchy") == "false":
+            child.tag = "mi"  # what never stretches, in fewer characters
+            child.attrib.clear()
         if child.tag == "mrow" and len(child) == 1:
             element[i] = child[0]
     if element.tag == "math" and len(element) == 1 and element[0].tag == "mrow":
@@ -61,6 +70,10 @@ def tidy(element: ElementTree.Element) -> None:
             for sign in script.iter("mo"):
                 sign.tag = "mi"
                 sign.attrib.clear()
+            if script.tag == "mrow" and all(part.tag in ("mi", "mn") for part in script):
+                letters = "".join(part.text or "" for part in script).translate(ITALIC)
+                script.clear()
+                script.tag, script.text = "mi", letters
         if element.tag == "msup" and element[1].text in ("′", "″"):
             element.tag, element[1].tag = "mrow", "mo"
 
@@ -76,22 +89,17 @@ def with_mathematics(text: str) -> str:
 
 def figure_of(twin: Twin, name: str) -> str:
     """Return the figure of some lines of source: what they are, where they stand, the lines."""
-    reference = twin.file.endswith(".py")
-    says = f"{html.escape(twin.says)}: " if twin.says else "In NumPy, the reference: "
-    where = f"{twin.file}:{twin.line}"
-    language = "reference" if reference else "c"
-    return (
-        f'<figure class="twin {language}" id="{"reference" if reference else "twin"}-{name}">'
-        f"<figcaption>{says}<code>{twin.function}</code> in "
-        f'<span class="where">{where}</span></figcaption>'
-        '<pre class="code"><code>'
-        f"{html.escape(twin.text, quote=False)}</code></pre></figure>"
-    )
+    where = f"<b>{twin.file}:{twin.line}</b>"
+    code = f"<pre>{html.escape(twin.text, quote=False)}</pre></figure>"
+    if twin.file.endswith(".py"):
+        return f"<figure class=py><figcaption>NumPy, {where}</figcaption>{code}"
+    says = f"{html.escape(twin.says)}: <i>{twin.function}</i> in {where}"
+    return f"<figure class=c id=c-{name}><figcaption>{says}</figcaption>{code}"
 
 
 def numbers_of(name: str) -> str:
     """Return the place that the scripts fill with the numbers of one equation."""
-    return f'<div class="numbers" id="numbers-{name}"></div>'
+    return f"<div class=numbers id=numbers-{name}></div>"
 
 
 def with_directives(text: str, twins: dict[str, Twin]) -> str:
@@ -123,21 +131,18 @@ def with_directives(text: str, twins: dict[str, Twin]) -> str:
     return text
 
 
-# ---- scripts -----------------------------------------------------------------------------------------------------
-
-def without_comments(source: str) -> str:
-    """Return a script without comments that fill whole lines, empty lines and, if it has no template, indentation."""
-    source = re.sub(r"^\s*/\*.*?\*/\s*?\n", "", source, flags=re.DOTALL | re.MULTILINE)
-    lines = [line for line in source.splitlines() if line.strip() and not line.lstrip().startswith("//")]
-    return "\n".join(line.strip() for line in lines)
-
-
 # ---- the page ----------------------------------------------------------------------------------------------------
 
 
-def without_layout(style: str) -> str:
-    """Return a style sheet without comments, indentation and the ends of lines."""
-    return re.sub(r"/\*.*?\*/|\n\s*", "", style, flags=re.DOTALL)
+COMMENT = re.compile(r"^\s*(/\*.*?\*/|//.*?)\n", re.DOTALL | re.MULTILINE)
+
+
+def minified(source: str, tag: str) -> str:
+    """Return a script or a style sheet in fewer characters, without the comments that fill whole lines."""
+    source = COMMENT.sub("", source)
+    start = "<script type=module>" if tag == "script" else f"<{tag}>"
+    markup = minify_html.minify(f"{start}{source}</{tag}>", minify_js=True, minify_css=True)
+    return markup.removeprefix(start).removesuffix(f"</{tag}>")
 
 
 def policy(style: str, *scripts: str) -> str:
@@ -164,8 +169,6 @@ def embedded(content: bytes) -> str:
 
 def zipped(content: bytes) -> bytes:
     """Return bytes in gzip's form, by the slow search of zopfli: the same bytes each time."""
-    import zopfli.gzip
-
     return zopfli.gzip.compress(content)
 
 
@@ -173,7 +176,7 @@ def engine_of(path: Path) -> str:
     """Return the engine as the page embeds it: of a .wasm file, or the one in a page made before."""
     if path.suffix == ".wasm":
         return embedded(zipped(path.read_bytes()))
-    found = re.search(r'id="engine">([^\n]+)</script>', path.read_text(encoding="utf-8"))
+    found = re.search(r'id="?engine"?[^>]*>([^\n]+?)</script>', path.read_text(encoding="utf-8"))
     if found is None:
         raise PageError(f"{path} holds no engine")
     return found[1]
@@ -196,9 +199,10 @@ def page(engine: str) -> str:
         Its parts do not fit together.
     """
     text = "\n".join((PAGE / name).read_text(encoding="utf-8") for name in ("derivation.html", "experiments.html"))
-    style = without_layout((PAGE / "style.css").read_text(encoding="utf-8"))
-    loader = without_comments((PAGE / "scripts" / "loader.js").read_text(encoding="utf-8"))
-    script = without_comments(joined(PAGE / "scripts" / "main.mjs"))
+    style = (PAGE / "style.css").read_text(encoding="utf-8")
+    loader = minified((PAGE / "scripts" / "loader.js").read_text(encoding="utf-8"), "script")
+    script = joined(PAGE / "scripts" / "main.mjs")
+    script, style = minified(script, "script"), minified(style, "style")
     parts = {
         "policy": policy(style, loader, script),
         "style": style,

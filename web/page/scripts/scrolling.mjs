@@ -1,6 +1,6 @@
 /* What is wider than its place scrolls, and then it can be reached and moved by keyboard, too. */
 
-const SCROLLING = ".formula, .code, .scroll";
+const SCROLLING = ".formula, pre, .scroll";
 
 function name(box) {
   if (box.matches(".formula")) return "formula";
