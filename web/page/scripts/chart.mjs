@@ -13,7 +13,7 @@ function label(x, y, text, anchor, kind = "") {
 }
 
 /* series: [{ name, values, kind }], values over 0, 1, 2, ...; range [low, high]; at most `most` points are drawn. */
-export function lineChart(svg, series, { low = 0, high, unit = "", across = "epochs" }) {
+export function lineChart(svg, series, { low = 0, high, unit = "" }) {
   const n = Math.max(2, ...series.map(({ values }) => values.length));
   const x = (i) => LEFT + ((WIDTH - LEFT - 6) * i) / (n - 1);
   const y = (value) => 8 + (HEIGHT - BOTTOM - 8) * (1 - (Math.min(high, Math.max(low, value)) - low) / (high - low));
@@ -21,7 +21,7 @@ export function lineChart(svg, series, { low = 0, high, unit = "", across = "epo
     svgElement("line", { x1: LEFT, x2: WIDTH - 6, y1: y(value), y2: y(value), class: "grid" }),
     label(LEFT - 4, y(value) + 3, textOf(value, 2) + unit, "end"),
   ]);
-  parts.push(label(LEFT, HEIGHT - 3, "0", "middle"), label(WIDTH - 6, HEIGHT - 3, `${n - 1} ${across}`, "end"));
+  parts.push(label(LEFT, HEIGHT - 3, "0", "middle"), label(WIDTH - 6, HEIGHT - 3, `${n - 1} ${n === 2 ? "epoch" : "epochs"}`, "end"));
   for (const { values, kind } of series) {
     const points = values.map((value, i) => `${x(i).toFixed(1)},${y(value).toFixed(1)}`).join(" ");
     parts.push(svgElement("polyline", { points, class: `series ${kind}` }));

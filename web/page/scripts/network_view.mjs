@@ -3,12 +3,13 @@ import { byId, element, say, textOf } from "./dom.mjs";
 import { N_TRAINING, paint, rowsOf } from "./digits.mjs";
 import { choose } from "./store.mjs";
 
-/* Blue by activation on white; the text is black or white, whichever can be read. */
+/* Blue by activation on white; the text is black or white, whichever has more contrast (WCAG 2: above 4.5 then). */
 function colours(button, activation) {
   const share = Math.min(1, Math.max(0, activation));
-  const mix = (to) => Math.round(255 + (to - 255) * share);
-  button.style.backgroundColor = `rgb(${mix(8)}, ${mix(69)}, ${mix(148)})`;
-  button.style.color = share < 0.55 ? "#000" : "#fff";
+  const rgb = [8, 69, 148].map((full) => Math.round(255 + (full - 255) * share));
+  const linear = rgb.map((c) => (c <= 10 ? c / 3295 : ((c / 255 + 0.055) / 1.055) ** 2.4));
+  button.style.backgroundColor = `rgb(${rgb})`;
+  button.style.color = 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2] > 0.179 ? "#000" : "#fff";
 }
 
 /* A toolbar: one of its buttons can be reached with Tab, the others with the arrow keys. */

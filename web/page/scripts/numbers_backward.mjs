@@ -105,7 +105,7 @@ export function updateNumbers({ pass, state }) {
     const row = (name, before, slope, now, key) => [name, number(before), number(slope), number(-options.rate * slope), number(now, { name: key })];
     return [
       about(`One step on ${state.example.name} alone, at the rate `, rate),
-      table("One update", ["", "before", "gradient", "change", "after"], [
+      table("One update", ["parameter", "before", "gradient", "change", "after"], [
         row(symbol("w", `${l},${j} ${k}`), pass.weights[l][at], pass.nablaWeights[l][at], after.w, "w_after"),
         row(symbol("b", `${l},${j}`), pass.biases[l][j], pass.nablaBiases[l][j], after.b, "b_after"),
       ]),
@@ -131,7 +131,7 @@ export function differenceNumbers({ pass, state }) {
     };
     return [
       about(`${nameOf(pass, l, j)}, ${state.example.name}.`),
-      table("Derivation and difference", ["", "BP, float32", "BP, float64", "central difference", "gap"], [
+      table("Derivation and difference", ["parameter", "BP, float32", "BP, float64", "central difference", "gap"], [
         row(symbol("w", `${l},${j} ${k}`), "w", j * n + k, pass.nablaWeights[l][j * n + k], exact.nablaWeights[l - 1][j * n + k]),
         row(symbol("b", `${l},${j}`), "b", j, pass.nablaBiases[l][j], exact.nablaBiases[l - 1][j]),
       ]),
