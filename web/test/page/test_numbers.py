@@ -85,7 +85,7 @@ def test_training_by_the_buttons_gives_the_parameters_of_fit(reader, digits, tmp
     assert loaded.parameters.tobytes() == network.parameters.tobytes()
     assert loaded.epochs_trained == 3
     reader.click("next-wrong")
-    row = int(reader.text("digit-caption").split()[2])
+    row = int(reader.text("digit-caption").split()[2].rstrip(":"))
     wrong = np.flatnonzero(network.predict(X) != y)
     assert row == wrong[0]
     check_numbers(reader, network, X[row], y[row], 0, 0, 1, 0)
