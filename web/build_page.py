@@ -51,7 +51,9 @@ def mathml(latex: str, *, block: bool) -> str:
 
 
 # An <mi> of several letters is upright, so these are italic by themselves.
-ITALIC = {ord("a") + i: 0x1D44E + i for i in range(26) if i != 7} | {ord("A") + i: 0x1D434 + i for i in range(26)}
+ITALIC = {ord("a") + i: 0x1D44E + i for i in range(26) if i != 7} | {
+    ord("A") + i: 0x1D434 + i for i in range(26)
+}
 
 
 def tidy(element: ElementTree.Element) -> None:
@@ -198,7 +200,10 @@ def page(engine: str) -> str:
     PageError, TwinError
         Its parts do not fit together.
     """
-    text = "\n".join((PAGE / name).read_text(encoding="utf-8") for name in ("derivation.html", "experiments.html"))
+    text = "\n".join(
+        (PAGE / name).read_text(encoding="utf-8")
+        for name in ("derivation.html", "experiments.html")
+    )
     style = (PAGE / "style.css").read_text(encoding="utf-8")
     loader = minified((PAGE / "scripts" / "loader.js").read_text(encoding="utf-8"), "script")
     script = joined(PAGE / "scripts" / "main.mjs")
@@ -222,7 +227,9 @@ def main() -> None:
     """Make the page from the command line."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("out", type=Path)
-    parser.add_argument("--engine", type=Path, required=True, help="a .wasm file, or a page made before")
+    parser.add_argument(
+        "--engine", type=Path, required=True, help="a .wasm file, or a page made before"
+    )
     arguments = parser.parse_args()
     made = page(engine_of(arguments.engine)).encode()
     if len(made) > LARGEST:

@@ -53,7 +53,9 @@ class Reader:
 
     def settle(self):
         """Wait until what has changed is shown: two frames."""
-        self.page.evaluate("new Promise((r) => requestAnimationFrame(() => requestAnimationFrame(r)))")
+        self.page.evaluate(
+            "new Promise((r) => requestAnimationFrame(() => requestAnimationFrame(r)))"
+        )
 
     def text(self, name):
         return self.page.locator(f"#{name}").text_content()
@@ -85,7 +87,10 @@ def open_page(chromium):
         page = context.new_page()
         page.on("console", lambda message: problems.append(message.text))
         page.on("pageerror", lambda error: problems.append(str(error)))
-        page.on("request", lambda request: problems.append(request.url) if is_foreign(request.url) else None)
+        page.on(
+            "request",
+            lambda request: problems.append(request.url) if is_foreign(request.url) else None,
+        )
         page.goto(PAGE.as_uri())
         if options.get("java_script_enabled", True):
             page.wait_for_selector("html[data-ready=yes]", timeout=30_000)

@@ -37,7 +37,9 @@ def test_the_same_bits_in_firefox(firefox, digits):
     for epoch in (1, 2):
         firefox.execute_script("document.getElementById('epoch').click()")
         text = f"{epoch} epoch"
-        wait_for(firefox, f"return document.getElementById('progress').textContent.startsWith('{text}')")
+        wait_for(
+            firefox, f"return document.getElementById('progress').textContent.startsWith('{text}')"
+        )
     network = sigmax.Network([64, 30, 10], seed=0)
     network.fit(X[:1500], y[:1500], epochs=2, batch_size=10, learning_rate=0.5)
     result = network.backprop(X[:1], y[:1])
@@ -45,7 +47,9 @@ def test_the_same_bits_in_firefox(firefox, digits):
         "return document.querySelector('#numbers-bp2 [data-name=delta]').getAttribute('value')"
     )
     assert float(shown) == float(result.deltas[0][0, 0])
-    assert firefox.execute_script("return document.getElementById('page-message').textContent") == ""
+    assert (
+        firefox.execute_script("return document.getElementById('page-message').textContent") == ""
+    )
     assert firefox.execute_script(
         "return document.documentElement.scrollWidth <= document.documentElement.clientWidth"
     )

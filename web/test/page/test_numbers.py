@@ -42,7 +42,9 @@ def double_of(network):
     return twin
 
 
-@pytest.mark.parametrize(("layer", "neuron", "hidden", "output"), [(1, 0, 0, 0), (1, 7, 7, 0), (2, 3, 0, 3)])
+@pytest.mark.parametrize(
+    ("layer", "neuron", "hidden", "output"), [(1, 0, 0, 0), (1, 7, 7, 0), (2, 3, 0, 3)]
+)
 def test_every_section_before_training(reader, digits, layer, neuron, hidden, output):
     X, y = digits
     network = sigmax.Network([64, 30, 10], seed=0)
@@ -66,7 +68,9 @@ def test_the_central_difference_in_double(reader, digits):
         twin.weights[0][0, k] = value
         costs.append(twin.cost(row, y[:1]))
     assert same(reader.value("difference", "w_difference"), (costs[0] - costs[1]) / (2 * H))
-    assert reader.value("difference", "w_difference") == pytest.approx(result.nabla_w[0][0, k], rel=1e-7)
+    assert reader.value("difference", "w_difference") == pytest.approx(
+        result.nabla_w[0][0, k], rel=1e-7
+    )
 
 
 def test_every_parameter_is_checked(reader):
@@ -93,7 +97,10 @@ def test_training_by_the_buttons_gives_the_parameters_of_fit(reader, digits, tmp
     reader.click("step-digit")
     for rows in (slice(0, 10), slice(row, row + 1)):
         network.fit(X[rows], y[rows], epochs=1, batch_size=10, learning_rate=0.5, shuffle=False)
-    assert sigmax.Network.load(reader.saved(tmp_path)).parameters.tobytes() == network.parameters.tobytes()
+    assert (
+        sigmax.Network.load(reader.saved(tmp_path)).parameters.tobytes()
+        == network.parameters.tobytes()
+    )
 
 
 def test_three_hidden_layers_and_large_weights(reader, digits):
@@ -128,6 +135,8 @@ def test_the_errors_of_the_quadratic_cost(reader, digits):
         for sign in (1, -1):
             moved = z.copy()
             moved[i] += sign * H
-            costs.append(0.5 * ((sigmax.softmax(moved[np.newaxis])[0] - np.eye(10)[y[0]]) ** 2).sum())
+            costs.append(
+                0.5 * ((sigmax.softmax(moved[np.newaxis])[0] - np.eye(10)[y[0]]) ** 2).sum()
+            )
         shown = reader.page.locator(f"[data-name=quadratic{i}]").get_attribute("value")
         assert float(shown) == pytest.approx((costs[0] - costs[1]) / (2 * H), rel=1e-4)

@@ -186,11 +186,16 @@ def test_without_scripts_the_derivation_is_there(open_page):
     reader = open_page(java_script_enabled=False)
     assert reader.page.locator("math").count() > 100
     assert "csrc/engine/matmul_delta.h:" in reader.page.inner_text("#c-bp2-store")
-    assert "need JavaScript" in reader.page.inner_text("noscript") or reader.page.locator("noscript").count() == 1
+    assert (
+        "need JavaScript" in reader.page.inner_text("noscript")
+        or reader.page.locator("noscript").count() == 1
+    )
 
 
 def test_the_policy_forbids_the_network():
-    policy = re.search(r'Content-Security-Policy" content="([^"]*)"', PAGE.read_text(encoding="utf-8"))
+    policy = re.search(
+        r'Content-Security-Policy" content="([^"]*)"', PAGE.read_text(encoding="utf-8")
+    )
     assert policy[1].startswith("default-src 'none'; ")
     assert "unsafe-inline" not in policy[1]
     assert "unsafe-eval'" not in policy[1].replace("wasm-unsafe-eval'", "")
