@@ -2,10 +2,11 @@
 
     python web/build_page.py docs/derivation.html --engine web/build/sigmax.wasm
 
-puts together the derivation (LaTeX in HTML, which becomes MathML here), the lines of C and of the reference that
-`twins` cuts out of the sources, the style, the scripts of web/page/scripts joined into one, the engine and the
-digits. --engine may also be a page made before: its engine is taken over, so that a change of the text or of a
-twin needs no compiler for WebAssembly. Needs latex2mathml, minify-html and zopfli.
+puts together the derivation (LaTeX in HTML, which becomes MathML here), the lines of C and of the
+reference that `twins` cuts out of the sources, the style, the scripts of web/page/scripts joined
+into one, the engine and the digits. --engine may also be a page made before: its engine is taken
+over, so that a change of the text or of a twin needs no compiler for WebAssembly. Needs
+latex2mathml, minify-html and zopfli.
 """
 
 import argparse
@@ -32,7 +33,7 @@ class PageError(ValueError):
     """The page cannot be made from these files."""
 
 
-# ---- mathematics -------------------------------------------------------------------------------------------------
+# ---- mathematics ---------------------------------------------------------------------------------
 
 
 def mathml(latex: str, *, block: bool) -> str:
@@ -57,7 +58,7 @@ ITALIC = {ord("a") + i: 0x1D44E + i for i in range(26) if i != 7} | {
 
 
 def tidy(element: ElementTree.Element) -> None:
-    """Remove groups of one, and the spaces around signs in indices; a prime belongs to its letter."""
+    """Remove groups of one, and spaces around signs in indices; a prime joins its letter."""
     for i, child in enumerate(element):
         tidy(child)
         if child.tag == "mo" and child.get("stretchy") == "false":
@@ -76,7 +77,7 @@ def tidy(element: ElementTree.Element) -> None:
                 letters = "".join(part.text or "" for part in script).translate(ITALIC)
                 script.clear()
                 script.tag, script.text = "mi", letters
-        if element.tag == "msup" and element[1].text in ("′", "″"):
+        if element.tag == "msup" and element[1].text in ("\N{PRIME}", "\N{DOUBLE PRIME}"):
             element.tag, element[1].tag = "mrow", "mo"
 
 
@@ -86,7 +87,7 @@ def with_mathematics(text: str) -> str:
     return re.sub(r"\\\((.*?)\\\)", lambda m: mathml(m[1], block=False), text, flags=re.DOTALL)
 
 
-# ---- twins -------------------------------------------------------------------------------------------------------
+# ---- twins ---------------------------------------------------------------------------------------
 
 
 def figure_of(twin: Twin, name: str) -> str:
@@ -133,14 +134,14 @@ def with_directives(text: str, twins: dict[str, Twin]) -> str:
     return text
 
 
-# ---- the page ----------------------------------------------------------------------------------------------------
+# ---- the page ------------------------------------------------------------------------------------
 
 
 COMMENT = re.compile(r"^\s*(/\*.*?\*/|//.*?)\n", re.DOTALL | re.MULTILINE)
 
 
 def minified(source: str, tag: str) -> str:
-    """Return a script or a style sheet in fewer characters, without the comments that fill whole lines."""
+    """Return a script or a style sheet in fewer characters, without comments on own lines."""
     source = COMMENT.sub("", source)
     start = "<script type=module>" if tag == "script" else f"<{tag}>"
     markup = minify_html.minify(f"{start}{source}</{tag}>", minify_js=True, minify_css=True)
@@ -148,7 +149,7 @@ def minified(source: str, tag: str) -> str:
 
 
 def policy(style: str, *scripts: str) -> str:
-    """Return the Content-Security-Policy: this style, these scripts, WebAssembly, and nothing else."""
+    """Return the Content-Security-Policy: this style, these scripts, WebAssembly, no more."""
 
     def sha(text: str) -> str:
         digest = hashlib.sha256(text.encode()).digest()
@@ -162,7 +163,7 @@ def policy(style: str, *scripts: str) -> str:
 
 
 def embedded(content: bytes) -> str:
-    """Return bytes as text for a <script>: base 85, which takes 5 characters where base64 takes 5.33."""
+    """Return bytes as text for a <script>: base 85, 5 characters where base64 takes 5.33."""
     text = base64.b85encode(content).decode()
     if "<!--" in text:  # the one thing that could end or change the element; it holds no slash
         raise PageError("the text of embedded bytes has <!-- in it: change the bytes")
@@ -175,7 +176,7 @@ def zipped(content: bytes) -> bytes:
 
 
 def engine_of(path: Path) -> str:
-    """Return the engine as the page embeds it: of a .wasm file, or the one in a page made before."""
+    """Return the engine as the page embeds it: of a .wasm file or of a page made before."""
     if path.suffix == ".wasm":
         return embedded(zipped(path.read_bytes()))
     found = re.search(r'id="?engine"?[^>]*>([^\n]+?)</script>', path.read_text(encoding="utf-8"))

@@ -1,8 +1,8 @@
-"""Cuts the lines that the page shows out of the sources, word for word, with the line they begin at.
+"""Cuts the lines that the page shows out of the sources, word for word, with their line number.
 
-Nothing here knows line numbers beforehand: a piece of C is found by its file, its function and, within that, by
-the exact text of its lines; a function of the reference by its name. What is not found, or found twice, raises
-`TwinError`, so a page whose twins have moved away cannot be built.
+Nothing here knows line numbers beforehand: a piece of C is found by its file, its function and,
+within that, by the exact text of its lines; a function of the reference by its name. What is not
+found, or found twice, raises `TwinError`, so a page whose twins have moved away cannot be built.
 """
 
 import ast
@@ -22,7 +22,7 @@ class TwinError(ValueError):
 
 
 class Twin(NamedTuple):
-    """Lines of a source file: its path below the root, the function, the first line's number, the text."""
+    """Lines of a source: path below the root, function, number of the first line, text."""
 
     file: str
     function: str

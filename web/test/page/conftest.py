@@ -1,4 +1,4 @@
-"""Chromium with the page in it. A request, an error or a message on the console fails whichever test caused it."""
+"""Chromium with the page in it. A request, an error or a message on the console fails a test."""
 
 import os
 import shutil

@@ -1,4 +1,4 @@
-"""The page in Firefox, through Mozilla's own protocol: the same bits, no overflow, no error in words."""
+"""The page in Firefox, through Mozilla's own protocol: the same bits, no overflow, no error."""
 
 import shutil
 import time

@@ -1,4 +1,4 @@
-"""The lines of source that the page shows: word for word, where it says, and nowhere once they have moved."""
+"""The lines of source that the page shows: word for word, where it says."""
 
 import shutil
 import sys
@@ -39,7 +39,7 @@ def test_a_function_that_is_renamed_is_missed():
 
 
 def test_the_page_is_the_one_that_its_sources_make():
-    """All but the engine, which only a compiler for WebAssembly can make; .ci/run makes that, too."""
+    """All but the engine, which needs a compiler for WebAssembly; .ci/run makes that, too."""
     pytest.importorskip("latex2mathml")
     pytest.importorskip("minify_html")
     pytest.importorskip("zopfli")

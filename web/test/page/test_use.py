@@ -130,7 +130,8 @@ def test_exercises(reader, kind):
     reader.click("exercise-show")
     right = reader.text("exercise-message").removeprefix("The answer is ").rstrip(".")
     assert answer(right).startswith("Right")
-    opposite = right[1:] if right.startswith("−") else f"−{right}"
+    minus = "\N{MINUS SIGN}"
+    opposite = right[1:] if right.startswith(minus) else minus + right
     assert answer(opposite).startswith("Not yet. ")
     assert "is no number" in answer("abc")
     assert answer("123456").startswith("Not yet, and it is none")
