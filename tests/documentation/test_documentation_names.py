@@ -13,11 +13,12 @@ import sigmax
 from sigmax import cli
 from source_tree import ROOT
 
-FOLDERS = ("csrc", "python", "tests", "bench", "wheels", "docs", ".github")
+FOLDERS = ("csrc", "python", "tests", "bench", "wheels", "docs", "web", ".github")
 PAGES = [
     *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")),
     *sorted((ROOT / "docs").glob("*.md")),
     ROOT / "tests" / "EVIDENCE.md",
+    ROOT / "web" / "README.md",
     *sorted((ROOT / "bench").glob("*.md")),
 ]
 if not (ROOT / "README.md").is_file():
