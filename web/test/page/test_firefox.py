@@ -1,5 +1,6 @@
 """The page in Firefox, through Mozilla's own protocol: the same bits, no overflow, no error."""
 
+import os
 import shutil
 import time
 
@@ -14,7 +15,9 @@ def firefox():
     path = shutil.which("firefox-esr") or shutil.which("firefox")
     if path is None:
         pytest.skip("no firefox")
-    client = marionette.Marionette(bin=path, headless=True, startup_timeout=90)
+    client = marionette.Marionette(
+        bin=path, headless=True, startup_timeout=90, gecko_log=os.devnull
+    )
     client.start_session()
     yield client
     client.quit()
