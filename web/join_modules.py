@@ -14,7 +14,7 @@ from pathlib import Path
 
 ENTRY = Path(__file__).resolve().parent / "sigmax.mjs"
 
-IMPORT = re.compile(r'^import \{[\w\s,]+\} from "(\./[\w/]+\.mjs)";\n', re.MULTILINE)
+IMPORT = re.compile(r'^import \{[\w\s,]+\} from "(\.{1,2}/[\w/.]+\.mjs)";\n', re.MULTILINE)
 UNKNOWN = re.compile(r"^(import|export (?!\{|(async )?(const|function|class) ))", re.MULTILINE)
 DECLARATION = re.compile(r"^(?:export )?(?:async )?(?:const|function|class) (\w+)", re.MULTILINE)
 
