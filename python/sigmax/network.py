@@ -372,7 +372,8 @@ class Network:
             Weights of classes, times those of rows. "balanced" is n/(k count); in a
             dict, missing labels have weight 1.
         validation_fraction : float
-            Instead of X_val, hold out this share of each class, drawn by the network's seed alone.
+            Instead of X_val, hold out this share of each class, drawn by the network's seed alone,
+            of the rows whose weight is not 0.
         early_stopping : {"cost", "accuracy"} or None
             Stop when this did not improve on the validation data by more than `min_delta` for
             `patience` epochs. The parameters of the best epoch are restored, also when training

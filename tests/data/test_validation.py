@@ -120,6 +120,24 @@ def test_weights_go_with_their_rows(data, rng):
     assert history.val_cost == expected.val_cost
 
 
+@pytest.mark.parametrize("class_weight", [None, "balanced"])
+def test_rows_of_weight_0_are_not_held_out(data, class_weight):
+    X, y = data
+    weights = np.zeros(len(X))
+    counted = np.concatenate([np.flatnonzero(y == label)[:4] for label in range(3)])
+    weights[counted] = 2.0
+    options = {"epochs": 2, "batch_size": len(X), "class_weight": class_weight}
+    network = sigmax.Network(SIZES, seed=9, dtype="float64")
+    apart = network.copy()
+    history = network.fit(X, y, sample_weight=weights, validation_fraction=0.25, **options)
+    held = held_out(examples(y).weighted(weights), 0.25, 9)[1]
+    assert set(held) < set(counted) and counts(y, held) == [1, 1, 1]
+    assert network.cost(X[held], y[held]) == history.val_cost[-1]
+    left = np.setdiff1d(np.arange(len(X)), held)
+    apart.fit(X[left], y[left], sample_weight=weights[left], **options)
+    np.testing.assert_array_equal(network.parameters, apart.parameters)
+
+
 def test_the_preparation_knows_only_the_rows_trained_on(data):
     X, y = data
     X = X * 3.0 + 5.0

@@ -31,6 +31,7 @@ from sigmax._command.shared import (
 )
 from sigmax._data.examples import Examples
 from sigmax._data.splitting import held_out
+from sigmax._data.weighting import as_weights
 from sigmax._ensemble.bagging import Bagged
 from sigmax._formats import archive
 from sigmax._formats.dataset import has_test_part
@@ -268,7 +269,10 @@ def _finish(plan: _Plan) -> _Result:
         purpose, beside = "test", plan.testing
     fraction = plan.in_use["validation_fraction"]
     if fraction:
-        rows, held = held_out(fitted_on, fraction, network.seed)
+        weights = training.weights
+        if weights is not None:
+            weights = as_weights(weights, len(fitted_on), "sample_weight")
+        rows, held = held_out(fitted_on.weighted(weights), fraction, network.seed)
         fitted_on = fitted_on.take(rows)
         purpose, beside = "validation", _Data(training.X[held], training.y[held])
         plan.say(f"held out for validation: {len(held)} of the rows")

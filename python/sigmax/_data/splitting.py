@@ -15,16 +15,16 @@ if TYPE_CHECKING:
 
     from sigmax._data.examples import Examples
 
-_LAST_EPOCH = (
-    2**64 - 1
-)  # no epoch has this number or those just before, so their permutations are free
+# no epoch has this number or those just before, so their permutations are free
+_LAST_EPOCH = 2**64 - 1
 
 
 def held_out(examples: Examples, fraction: float, seed: int) -> tuple[Array, Array]:
     """Divide rows by class: numbers of those to train on, and of those to validate on, ascending.
 
-    Each class gives the share `fraction` of its rows, rounded, but keeps at least one. The class of
-    a row of probabilities is its first largest entry. The choice depends on seed alone.
+    Each class gives the share `fraction` of its rows, rounded, but keeps at least one. Rows of
+    weight 0 are not held out, nor counted. The class of a row of probabilities is its first largest
+    entry. The choice depends on seed alone.
 
     Raises
     ------
@@ -41,6 +41,8 @@ def held_out(examples: Examples, fraction: float, seed: int) -> tuple[Array, Arr
         assert examples.targets is not None
         labels = examples.targets.argmax(axis=1)
     order = _random_order(seed, _LAST_EPOCH, n_rows)
+    if examples.weights is not None:
+        order = order[examples.weights[order] > 0]
     shuffled = labels[order]
     chosen = np.zeros(n_rows, bool)
     for label in np.unique(labels):

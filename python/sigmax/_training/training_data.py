@@ -149,7 +149,7 @@ def _divide(
         weights = as_weights(sample_weight, len(data), "sample_weight")
     own = None
     if options.validation_fraction:
-        train, held = held_out(data, options.validation_fraction, model.seed)
+        train, held = held_out(data.weighted(weights), options.validation_fraction, model.seed)
         own = data.take(held)
         data = data.take(train)
         if weights is not None:
