@@ -105,6 +105,11 @@ def numbers_of(name: str) -> str:
     return f"<div class=numbers id=numbers-{name}></div>"
 
 
+def widget(name: str) -> str:
+    """Return the HTML of what can be moved or clicked."""
+    return unquoted((PAGE / "widgets" / f"{name}.html").read_text(encoding="utf-8").rstrip())
+
+
 def with_directives(text: str, twins: dict[str, Twin]) -> str:
     """Replace {{twin x}}, {{reference f}}, {{numbers x}} and {{widget x}}.
 
@@ -126,7 +131,7 @@ def with_directives(text: str, twins: dict[str, Twin]) -> str:
             return figure_of(cut_reference(name), name)
         if kind == "numbers":
             return numbers_of(name)
-        return (PAGE / "widgets" / f"{name}.html").read_text(encoding="utf-8").rstrip()
+        return widget(name)
 
     text = re.sub(r"\{\{(twin|reference|numbers|widget) ([\w-]+)\}\}", replacement, text)
     if unused := twins.keys() - shown:
@@ -135,6 +140,11 @@ def with_directives(text: str, twins: dict[str, Twin]) -> str:
 
 
 # ---- the page ------------------------------------------------------------------------------------
+
+
+def unquoted(markup: str) -> str:
+    """Return HTML without the quotes that its attributes do not need."""
+    return re.sub(r"""(?<= )([\w-]+)="([^\s"'=<>`/{}]+)"(?=[ >])""", r"\1=\2", markup)
 
 
 COMMENT = re.compile(r"^\s*(/\*.*?\*/|//.*?)\n", re.DOTALL | re.MULTILINE)
@@ -202,7 +212,7 @@ def page(engine: str) -> str:
         Its parts do not fit together.
     """
     text = "\n".join(
-        (PAGE / name).read_text(encoding="utf-8")
+        unquoted((PAGE / name).read_text(encoding="utf-8"))
         for name in ("derivation.html", "experiments.html")
     )
     style = (PAGE / "style.css").read_text(encoding="utf-8")
@@ -212,7 +222,7 @@ def page(engine: str) -> str:
     parts = {
         "policy": policy(style, loader, script),
         "style": style,
-        "network": (PAGE / "widgets" / "network.html").read_text(encoding="utf-8").rstrip(),
+        "network": widget("network"),
         "derivation": with_directives(with_mathematics(text), all_twins()),
         "version": project_version(),
         "engine": engine,
@@ -220,7 +230,7 @@ def page(engine: str) -> str:
         "scripts": embedded(zipped(script.encode())),
         "loader": loader,
     }
-    skeleton = (PAGE / "page.html").read_text(encoding="utf-8")
+    skeleton = unquoted((PAGE / "page.html").read_text(encoding="utf-8"))
     return re.sub(r"\{\{(\w+)\}\}", lambda match: parts[match[1]], skeleton)
 
 
