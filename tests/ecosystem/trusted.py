@@ -4,8 +4,6 @@ docs/ecosystem.md shows the same list: `test_table.py` compares them.
 """
 
 TRUSTED = [
-    "sigmax._estimator.convergence.Convergence",
-    "sigmax._estimator.convergence.Rules",
     "sigmax.classifier.SigmaxClassifier",
     "sigmax.network.Network",
 ]

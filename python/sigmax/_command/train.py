@@ -147,9 +147,9 @@ def train(arguments: argparse.Namespace) -> None:
 def _plan(arguments: argparse.Namespace) -> _Plan:
     """Read and check everything; say what was found."""
     given = {name: value for name, value in vars(arguments).items() if name in OPTION_NAMES}
+    _check_arguments(arguments, given)
     resumed, whole = (None, None) if arguments.resume is None else several.stored(arguments.resume)
     wants_several = several.wanted(arguments, whole)
-    _check_arguments(arguments, given, wants_several)
     began = None if arguments.from_model is None else trained_model(arguments)
     in_use = _options_in_use(given, resumed)
     wanted = {"dtype": _dtype(arguments, resumed), "missing": in_use["nan"] == "mean"}
@@ -308,9 +308,7 @@ def _report(plan: _Plan, result: _Result, trained: str, seconds: float) -> None:
 # ---- before the training -------------------------------------------------------------------------
 
 
-def _check_arguments(
-    arguments: argparse.Namespace, given: Mapping[str, Any], wants_several: bool
-) -> None:
+def _check_arguments(arguments: argparse.Namespace, given: Mapping[str, Any]) -> None:
     """Raise UserError for contradicting arguments, and for paths that cannot be written."""
     if arguments.resume is None:  # class_weight takes the names of the classes
         chosen({k: v for k, v in given.items() if k != "class_weight"}, "train", OPTION_NAMES)
@@ -336,7 +334,7 @@ def _check_arguments(
     if arguments.validation and given.get("validation_fraction"):
         raise UserError("--validation with --validation-fraction: expected only one of them")
     held_out = arguments.validation or given.get("validation_fraction") or arguments.resume
-    held_out = held_out or wants_several
+    held_out = held_out or (arguments.networks or 1) > 1
     for flag, name in (("--calibrate", "calibrate"), ("--early-stopping", "early_stopping")):
         if not held_out and (getattr(arguments, name, None) or given.get(name)):
             raise UserError(f"{flag} needs --validation or --validation-fraction")

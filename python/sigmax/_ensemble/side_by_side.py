@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from threading import Event, Lock
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from sigmax._boundary.threads import alone, get_num_threads
 from sigmax._training.diagnosis import kept_warnings, warn_of
@@ -81,13 +81,19 @@ def side_by_side(jobs: Sequence[Job], n_rows: int, *, progress: bool) -> list[Hi
     """
     stop, lock = Event(), Lock()
     found: list[list[TrainingWarning]] = [[] for _ in jobs]
+    failures: list[tuple[int, BaseException]] = []  # the first is why the others ended
 
     def run(m: int, common: Bar | None) -> History:
         bar = _MemberBar(common, lock, stop, n_rows)
-        with alone(), kept_warnings() as found[m]:
-            if stop.is_set():
-                raise KeyboardInterrupt
-            history = jobs[m](bar)
+        try:
+            with alone(), kept_warnings() as found[m]:
+                if stop.is_set():
+                    raise KeyboardInterrupt
+                history = jobs[m](bar)
+        except BaseException as error:
+            failures.append((m, error))
+            stop.set()  # here: this thread would begin the next job at once
+            raise
         bar.finish()
         return history
 
@@ -97,30 +103,20 @@ def side_by_side(jobs: Sequence[Job], n_rows: int, *, progress: bool) -> list[Hi
         pool = ThreadPoolExecutor(min(len(jobs), get_num_threads()), "sigmax-member")
         try:
             futures = [pool.submit(run, m, bar) for m in range(len(jobs))]
-            _wait_for_all(futures)
+            while not failures and wait(futures, _LOOK_SECONDS, FIRST_EXCEPTION).not_done:
+                pass
         except BaseException:
             stop.set()
             raise
         finally:
             pool.shutdown(cancel_futures=True)
-    _raise_first(futures)
+    if failures:
+        m, error = failures[0]
+        if len(jobs) > 1 and not isinstance(error, KeyboardInterrupt):
+            error.add_note(f"in member {m} of {len(jobs)}, which count from 0")
+        raise error
     _warn(found)
     return [future.result() for future in futures]
-
-
-def _wait_for_all(futures: Sequence[Future[Any]]) -> None:
-    """Return when all are done; raise an error of one as soon as it comes."""
-    while wait(futures, _LOOK_SECONDS, FIRST_EXCEPTION).not_done:
-        _raise_first(futures)
-
-
-def _raise_first(futures: Sequence[Future[Any]]) -> None:
-    for m, future in enumerate(futures):
-        error = future.exception() if future.done() and not future.cancelled() else None
-        if error is not None:
-            if len(futures) > 1 and not isinstance(error, KeyboardInterrupt):
-                error.add_note(f"in member {m} of {len(futures)}, which count from 0")
-            raise error
 
 
 def _warn(found: Sequence[Sequence[TrainingWarning]]) -> None:

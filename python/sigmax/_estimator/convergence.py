@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -74,6 +75,29 @@ class Convergence:
     rate: float = math.nan
     _unimproved: int = 0
     _rules: Rules | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the record in types that readers of pickles and skops files need not be told of.
+
+        Examples
+        --------
+        >>> Convergence(early_stopping=False).to_dict()["loss_curve"]
+        []
+        """
+        rules = self._rules
+        return {**vars(self), "_rules": None if rules is None else asdict(rules)}
+
+    @classmethod
+    def from_dict(cls, state: Mapping[str, Any]) -> Convergence:
+        """Return the record that `to_dict` described.
+
+        Examples
+        --------
+        >>> Convergence.from_dict(Convergence(early_stopping=True).to_dict()).n_iter
+        0
+        """
+        rules = state["_rules"]
+        return cls(**{**state, "_rules": None if rules is None else Rules(**rules)})
 
     def begin(self, rules: Rules, *, keep_rate: bool = False) -> None:
         """Prepare for another call; keep_rate keeps a rate that a rule has lowered."""

@@ -78,6 +78,19 @@ class FittedClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         with np.errstate(divide="ignore"):
             return np.asarray(np.log(probabilities, out=probabilities))
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Return the state for pickle and skops, with public types only."""
+        state: dict[str, Any] = super().__getstate__()
+        record = state.get("_convergence")
+        return state if record is None else {**state, "_convergence": record.to_dict()}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Take the state that `__getstate__` returned."""
+        record = state.get("_convergence")
+        if isinstance(record, dict):
+            state = {**state, "_convergence": Convergence.from_dict(record)}
+        super().__setstate__(state)
+
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write network and class names to a model file, as `sigmax.Network.save` does.
 

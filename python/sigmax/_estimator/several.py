@@ -144,7 +144,7 @@ class _Part:
         stops_early: bool,
     ) -> None:
         n_rows = len(member.trained)
-        mean_weight = 1.0 if weights is None else float(weights[member.trained].mean())
+        mean_weight = parameters.mean_of(None if weights is None else weights[member.trained])
         options = parameters.fit_options(c, n_rows, mean_weight or 1.0)
         self.member, self.options = member, options
         self.watch = Convergence(stops_early)
