@@ -1,6 +1,5 @@
 """The page in Firefox, through Mozilla's own protocol: the same bits, no overflow, no error."""
 
-import os
 import shutil
 import time
 
@@ -10,14 +9,14 @@ from conftest import PAGE
 
 
 @pytest.fixture(scope="module")
-def firefox():
+def firefox(tmp_path_factory):
     marionette = pytest.importorskip("marionette_driver.marionette")
     path = shutil.which("firefox-esr") or shutil.which("firefox")
     if path is None:
         pytest.skip("no firefox")
-    client = marionette.Marionette(
-        bin=path, headless=True, startup_timeout=90, gecko_log=os.devnull
-    )
+    # Marionette deletes the file of its log first: os.devnull would be no device any more.
+    log = tmp_path_factory.mktemp("firefox") / "log"
+    client = marionette.Marionette(bin=path, headless=True, startup_timeout=90, gecko_log=str(log))
     client.start_session()
     yield client
     client.quit()
