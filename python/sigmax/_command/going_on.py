@@ -16,7 +16,6 @@ from sigmax._training import resuming
 from sigmax._training.checkpoint_file import Checkpoint
 from sigmax.network import Network
 
-
 # The options, each with a value, that a command with --resume takes the place of.
 _NOT_WITH_RESUME = ("--resume", "--checkpoint", "--init")
 
@@ -47,8 +46,8 @@ def trained_model(
         if (layout.sizes, layout.dtype) != (network.sizes, network.dtype):
             raise UserError(
                 f"--from {arguments.from_model} is a network {list(network.sizes)} of "
-                f"{network.dtype}, but {resumed.path} is of {list(layout.sizes)} of {layout.dtype}; "
-                "expected the model from which that training began"
+                f"{network.dtype}, but {resumed.path} is of {list(layout.sizes)} of "
+                f"{layout.dtype}; expected the model from which that training began"
             )
     hidden = ",".join(map(str, network.sizes[1:-1])) or "none"
     for name, own in (("hidden", hidden), ("dtype", str(network.dtype)), ("seed", network.seed)):
