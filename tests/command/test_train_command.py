@@ -313,7 +313,7 @@ def test_resume_takes_network_and_options_from_the_checkpoint(flowers, checkpoin
     ("words", "message"),
     [
         ("--epochs 1", "--epochs is 1, but run.npz has done 2; expected at least 2"),
-        ("--from run.npz", "--from with --resume"),
+        ("--from run.npz", "run.npz: .*checkpoint"),
         ("--optimizer sgd", "optimizer is 'sgd', but run.npz has 'adam'"),
         ("--hidden 6", r"run.npz is of a network \[2, 5, 3\] of float64"),
         ("--dtype float32", "of float64; this one is .* of float32"),

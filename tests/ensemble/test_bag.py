@@ -164,7 +164,6 @@ def test_one_preparation_over_all_rows():
 
 
 def test_lbfgs():
-    pytest.importorskip("scipy")
     X, y = data()
     options = {"optimizer": "lbfgs", "l2": 0.01, "epochs": 5}
     for name in ("learning_rate", "batch_size"):

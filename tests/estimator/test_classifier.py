@@ -164,7 +164,6 @@ def test_an_adaptive_rate_ends_where_it_is_too_small(rng, capsys):
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # older scikit-learn, newer SciPy
 def test_lbfgs_finds_the_optimum_that_mlp_classifier_finds(rng):
-    pytest.importorskip("scipy")
     X, y = three_classes(rng)
     settings = {
         "hidden_layer_sizes": (),
@@ -181,7 +180,6 @@ def test_lbfgs_finds_the_optimum_that_mlp_classifier_finds(rng):
 
 
 def test_lbfgs_stops_after_max_iter(rng):
-    pytest.importorskip("scipy")
     X, y = three_classes(rng)
     with pytest.warns(ConvergenceWarning, match="max_iter=3"):
         few = SigmaxClassifier(solver="lbfgs", max_iter=3, random_state=0).fit(X, y)
@@ -190,7 +188,6 @@ def test_lbfgs_stops_after_max_iter(rng):
 
 
 def test_lbfgs_stops_below_tol_and_after_max_fun(rng):
-    pytest.importorskip("scipy")
     X, y = three_classes(rng)
     settings = {"solver": "lbfgs", "random_state": 0, "max_iter": 5000}
     rough = SigmaxClassifier(tol=0.05, **settings).fit(X, y)

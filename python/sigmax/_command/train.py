@@ -150,12 +150,19 @@ def _plan(arguments: argparse.Namespace) -> _Plan:
     _check_arguments(arguments, given)
     resumed, whole = (None, None) if arguments.resume is None else several.stored(arguments.resume)
     wants_several = several.wanted(arguments, whole)
-    began = None if arguments.from_model is None else trained_model(arguments)
+    if whole is not None and arguments.from_model is not None:
+        raise UserError(
+            f"--from with --resume: the networks of {arguments.resume} began with weights of their "
+            "own; expected --resume alone"
+        )
+    began = None if arguments.from_model is None else trained_model(arguments, resumed)
     in_use = _options_in_use(given, resumed)
     wanted = {"dtype": _dtype(arguments, resumed), "missing": in_use["nan"] == "mean"}
     if began is not None:
         wanted["dtype"] = str(began.network.dtype)
         wanted["missing"] |= fills_missing(began.network)
+    if resumed is not None:
+        wanted["missing"] |= fills_missing(resumed.model)
     n_features = None if began is None else began.network.sizes[0]
     stored_columns = None
     if resumed is not None:
@@ -195,7 +202,7 @@ def _plan(arguments: argparse.Namespace) -> _Plan:
         **wanted,
     )
     divisor = _divisor(arguments, in_use)
-    if began is None:
+    if began is None or resumed is not None:
         network = _network(arguments, training.X.shape[1], n_classes, resumed)
     else:
         network = began.network
@@ -216,7 +223,7 @@ def _plan(arguments: argparse.Namespace) -> _Plan:
         wants_several,
     )
     plan.say(f"network {_shape(network)}: {network.n_parameters} parameters, {network.dtype}")
-    if began is not None:
+    if began is not None and resumed is None:
         epochs = network.epochs_trained
         plan.say(f"going on from {arguments.from_model}, trained for {epochs} epochs")
     if whole is not None:
@@ -314,11 +321,6 @@ def _check_arguments(arguments: argparse.Namespace, given: Mapping[str, Any]) ->
         chosen({k: v for k, v in given.items() if k != "class_weight"}, "train", OPTION_NAMES)
     elif arguments.init is not None:
         raise UserError("--init with --resume: the weights are those of the checkpoint")
-    if arguments.from_model is not None and arguments.resume is not None:
-        raise UserError(
-            "--from with --resume: a training begins from a model or resumes a checkpoint; "
-            "expected one of them"
-        )
     if arguments.from_model is not None and arguments.init is not None:
         raise UserError("--init with --from: the weights are those of the model")
     inputs = [arguments.data, arguments.labels, arguments.validation, arguments.validation_labels]

@@ -144,6 +144,8 @@ def read(path: Path, form: Form) -> dict[str, Array]:
     array([2, 3, 5])
     """
     name = os.fsdecode(path)
+    if os.path.isdir(name):  # which systems refuse in different words
+        raise IsADirectoryError(f"{name} is a folder; expected a {form.what} file")
     with open(name, "rb") as file:
         # one byte more than expected: a device or a growing file must not fill the memory
         content = file.read(os.fstat(file.fileno()).st_size + 1)

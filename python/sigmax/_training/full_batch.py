@@ -58,7 +58,8 @@ def train(run: Run, bar: Bar | None) -> None:
         if method.state.converged:
             run.history.stopped = "converged"
             return
-        if method.evaluations > (run.options.max_evaluations or np.inf):
+        # of all iterations, but not of a line search that has begun
+        if method.state.evaluations > (run.options.max_evaluations or np.inf):
             run.history.stopped = "max_evaluations"
             return
         trial = objective(method.point)
