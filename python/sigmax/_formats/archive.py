@@ -372,11 +372,12 @@ def _arrays(archive: ZipFile, members: Sequence[ZipInfo], form: Form) -> dict[st
     for name in form.required:
         if f"{name}.npy" not in by_name:
             raise FileFormatError(f"{name!r} is missing")
-    if version >= 2:
-        if f"{REQUIRED_FIELDS}.npy" not in by_name:
+    if f"{REQUIRED_FIELDS}.npy" not in by_name:
+        if version >= 2:
             raise FileFormatError(
                 f"{form.version} is {version}, but {REQUIRED_FIELDS!r} is missing"
             )
+    else:  # whatever the version
         arrays[REQUIRED_FIELDS] = _read_array(archive, by_name[f"{REQUIRED_FIELDS}.npy"])
         _check_required(_names(arrays, REQUIRED_FIELDS), by_name, form)
     for name, member in by_name.items():
