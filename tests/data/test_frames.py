@@ -184,7 +184,7 @@ def test_the_entry_that_is_no_number_is_named_and_the_remedy_works(look):
         (Decimal("sNaN"), r"Decimal\('sNaN'\)"),
         (Fraction(10**400), "a Fraction too large for float64"),
     ],
-    ids=str,
+    ids=["signalling", "fraction"],
 )
 def test_numbers_that_are_no_float64(value, words):
     X = np.ones((4, 3), object)

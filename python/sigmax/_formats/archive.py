@@ -128,8 +128,8 @@ def require_writable(path: Path) -> None:
 def read(path: Path, form: Form) -> dict[str, Array]:
     """Return the arrays of an archive of that form, each checked against the bytes that are there.
 
-    Nothing in the file is executed, and no more memory is taken than a small multiple of its size.
-    The arrays may be read-only.
+    Nothing in the file is executed. The memory taken is at most about 30 times the file's size,
+    where it is JSON of empty lists, and else little more than twice. The arrays may be read-only.
 
     Raises
     ------
