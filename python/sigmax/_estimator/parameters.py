@@ -251,7 +251,7 @@ def weights(
 def per_row(weight: Any, n_rows: int) -> Any:
     """Return weights as they are, masks included, but one weight, as one for each row (n_rows,)."""
     weight = gathered(weight)
-    return np.full(n_rows, weight) if np.ndim(weight) == 0 else weight
+    return np.full(n_rows, weight) if np.asarray(weight).ndim == 0 else weight
 
 
 def mean_of(weights: Array | None) -> float:
