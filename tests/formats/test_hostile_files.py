@@ -339,6 +339,8 @@ ADDED_LIES = [
             (np.array(["sizes"]), "required_fields is <U5"),
         ]
     ),
+    ({"required_fields": json_of(["surprise"])}, "has 'surprise', which is missing"),
+    ({"required_fields": np.array(["sizes"])}, "required_fields is <U5"),
     ({"format_version": np.int64(2), "required_fields": json_of([]), "Odd": ONES}, "'Odd.npy'"),
 ]
 

@@ -29,8 +29,8 @@ from sigmax._command.shared import (
     read,
     targets,
 )
+from sigmax._data.columns import NamedArray
 from sigmax._data.examples import Examples
-from sigmax._data.splitting import held_out
 from sigmax._data.weighting import as_weights
 from sigmax._ensemble.bagging import Bagged
 from sigmax._formats import archive
@@ -40,6 +40,7 @@ from sigmax._model.inference import score
 from sigmax._training.checkpoint_file import Checkpoint
 from sigmax._training.history import History
 from sigmax._training.options import DEFAULTS, OPTION_NAMES, chosen
+from sigmax._training.training_data import divide
 from sigmax.errors import Change, Mention, Part, TrainingWarning, joined
 from sigmax.network import Network
 
@@ -279,7 +280,10 @@ def _finish(plan: _Plan) -> _Result:
         weights = training.weights
         if weights is not None:
             weights = as_weights(weights, len(fitted_on), "sample_weight")
-        rows, held = held_out(fitted_on.weighted(weights), fraction, network.seed)
+        of_classes = chosen(
+            {"class_weight": plan.in_use["class_weight"]}, "train", OPTION_NAMES
+        ).class_weight
+        rows, held = divide(network._model, fitted_on, fraction, weights, of_classes)
         fitted_on = fitted_on.take(rows)
         purpose, beside = "validation", _Data(training.X[held], training.y[held])
         plan.say(f"held out for validation: {len(held)} of the rows")
@@ -461,20 +465,8 @@ def _quotient(X: NDArray[Any], dtype: np.dtype[Any], divisor: float | None) -> N
     return quotient
 
 
-@dataclass(frozen=True)
-class _Named:
-    """An array with names for its columns, which `Network.fit` keeps."""
-
-    array: NDArray[Any]
-    columns: tuple[str, ...]
-
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
-        """Return the array itself."""
-        return self.array if dtype is None else self.array.astype(dtype)
-
-
 def _with_names(X: NDArray[Any], names: tuple[str, ...] | None) -> Any:
-    return X if names is None else _Named(X, names)
+    return X if names is None else NamedArray(X, names)
 
 
 def _divide_first_layer(network: Network, divisor: float) -> None:
