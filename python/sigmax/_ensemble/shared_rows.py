@@ -33,11 +33,16 @@ class SharedRows:
         See `Network`.
     sample_weight, held_out_weight : array_like (n,) or None
         How much each row counts where it is trained on, and where it is held out.
-    class_weight, standardize, nan
+    class_weight, standardize
         Options of `fit`.
+    fill_missing : bool
+        Whether its `nan` is "mean".
 
     Attributes
     ----------
+    layout : Layout
+    numbers : numpy.ndarray
+        Of all rows.
     examples : Examples
         Prepared; their weights are those of held-out rows.
     preparation : Preparation or None
@@ -66,7 +71,8 @@ class SharedRows:
                 "members hold out different rows, which must be known. Networks that were each "
                 "trained on a stream by fit can be joined by sigmax.fold"
             )
-        self._layout, self._class_weight = layout, class_weight
+        self.layout, self._class_weight = layout, class_weight
+        self.numbers = np.arange(len(opened))
         self._weights = _weights(sample_weight, len(opened), "sample_weight")
         self._opened = opened
         self.column_names = opened.rows.columns
@@ -111,7 +117,7 @@ class SharedRows:
         name = f"sample_weight of the rows that {by} holds out"
         return taken.weighted(
             row_weights(
-                taken.weights, None, taken.labels, taken.targets, self._layout.n_out, name=name
+                taken.weights, None, taken.labels, taken.targets, self.layout.n_out, name=name
             )
         )
 
@@ -128,7 +134,7 @@ class SharedRows:
             self._class_weight,
             None if labels is None else labels[index],
             None if targets is None else targets[index],
-            self._layout.n_out,
+            self.layout.n_out,
             name=name,
         )
 
