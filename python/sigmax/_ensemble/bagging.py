@@ -13,13 +13,13 @@ from sigmax._boundary.scalars import truth
 from sigmax._data.splitting import held_out
 from sigmax._ensemble.members import (
     Member,
+    SharedRows,
     folded_and_scored,
     new_members,
     one_at_a_time,
     rows_of_members,
 )
 from sigmax._ensemble.plan import Plan, begin, member_path, new_plan, stored_plan
-from sigmax._ensemble.shared_rows import SharedRows
 from sigmax._ensemble.side_by_side import Job, side_by_side
 from sigmax._training.option_rules import callbacks
 from sigmax._training.options import OPTION_NAMES, FitKeywords, with_options
@@ -92,17 +92,13 @@ def bag(
     resume: str | os.PathLike[str] | None = None,
     **options: Unpack[FitKeywords],
 ) -> Bagged:
-    """Train several networks on the same data, and fold them into one.
+    """Train several networks on the same data, and fold them into one: see docs/folding.md.
 
-    The rows are divided into n_networks folds, with the same share of each class. Member m has the
-    seed `(seed + m * 0xC13FA9A902A6328F) % 2**64`, trains on all folds but its own, and holds that
-    one out: for early stopping, if the options ask for it, and for honest scores in any case. So
-    all rows are used, and every row has the answer of a member that never saw it. Weights, shuffles
-    and dropout of a member are those of `Network(sizes, seed=...)` and its `fit` on these rows, to
-    the bit.
-
-    Members train side by side in as many threads as `get_num_threads` gives, each by itself; the
-    results have the same bits for any number. Ctrl-C and errors end all of them, as they end `fit`.
+    The rows are divided into n_networks folds, with the same share of each class. Each member
+    trains on all folds but its own, and holds that one out: for early stopping, if the options ask
+    for it, and for honest scores in any case. Members train side by side, in as many threads as
+    `get_num_threads` gives; the results have the same bits for any number, and a member those of
+    `Network.fit` on its rows. Ctrl-C and errors end all of them, as they end `fit`.
 
     Parameters
     ----------
@@ -113,13 +109,11 @@ def bag(
     hidden : iterable of int or None
         Sizes of the hidden layers of each member; None stands for (30,), () is softmax regression.
     repeats : int or None
-        None stands for 1. How often all rows are divided, anew each time, into n_networks/repeats
-        folds, one for each member: then every row has the answers of this many members that did not
-        see it. It must divide n_networks, with at least two folds each.
+        How often all rows are divided, anew each time, into n_networks/repeats folds, at least two;
+        None stands for 1. Each row has the answers of this many members that did not see it.
     calibrate : bool or None
-        Fit the network's temperature to the out-of-fold answers, see `Network.calibrate`. It needs
-        repeats >= 3: an answer by a single member is less sure than the fold is, and gives a wrong
-        temperature. With rows that nobody trained on, use `Bagged.network.calibrate`.
+        Fit the network's temperature to the out-of-fold answers, which needs repeats >= 3. With
+        rows that nobody trained on, use `Bagged.network.calibrate`.
     dtype, init
         As of `Network`; None stands for float32 and "lecun".
     seed : int or None
@@ -129,12 +123,8 @@ def bag(
     resume : path, optional
         A checkpoint of a bag to go on with. Pass the data and the options that are functions again;
         others may be omitted.
-    standardize, nan
-        See `Network.fit`. One preparation is fitted on all rows, and all members have it.
-    checkpoint, checkpoint_every
-        See `Network.fit`. Member m writes to the file `checkpoint` with ".m" appended; the file
-        `checkpoint` itself names the whole. A resumed bag ends with the bits of an uninterrupted
-        one.
+    checkpoint : path
+        Of the whole; member m writes to that path with ".m" appended.
     callbacks
         Called with each member, from its thread, one at a time; the order of members is not
         determined. One that returns True ends the training of its member.
@@ -146,7 +136,7 @@ def bag(
     Returns
     -------
     Bagged
-        The fold, the out-of-fold answers, the histories and the scores.
+        The fold of the members, and their scores.
 
     Raises
     ------

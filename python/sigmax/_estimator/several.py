@@ -11,12 +11,12 @@ import numpy as np
 
 from sigmax._ensemble.members import (
     Member,
+    SharedRows,
     folded_and_scored,
     new_members,
     one_at_a_time,
     rows_of_members,
 )
-from sigmax._ensemble.shared_rows import SharedRows
 from sigmax._ensemble.side_by_side import side_by_side
 from sigmax._estimator import parameters
 from sigmax._estimator.convergence import Convergence
