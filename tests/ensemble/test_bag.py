@@ -223,9 +223,12 @@ def test_any_number_of_threads(n_threads):
     X, y = data()
     options = {"early_stopping": "cost", "dropout": 0.1, "standardize": True, "calibrate": True}
     expected = small(X, y, n_networks=6, repeats=3, **options)
+    within = []
+    note = [lambda *_: within.append(sigmax.get_num_threads())]  # what a callback may restore
     with sigmax.num_threads(n_threads):
-        found = small(X, y, n_networks=6, repeats=3, **options)
+        found = small(X, y, n_networks=6, repeats=3, callbacks=note, **options)
         assert sigmax.get_num_threads() == n_threads
+    assert set(within) == {n_threads}
     assert bits(found) == bits(expected)
     assert found.calibration == expected.calibration
 

@@ -51,7 +51,7 @@ class Bagged:
         Of each member; val_cost and val_accuracy are those on the rows it held out.
     oof_cost, oof_accuracy : float
         Of oof_proba, in nats and as a share, rows counted by sample_weight. An honest estimate for
-        new rows; a little worse than the fold, since fewer members answered for each row.
+        new rows; a little worse than the fold, since fewer members hold a row out.
     calibration : Calibration or None
         What calibrate=True found.
 
@@ -110,10 +110,10 @@ def bag(
         Sizes of the hidden layers of each member; None stands for (30,), () is softmax regression.
     repeats : int or None
         How often all rows are divided, anew each time, into n_networks/repeats folds, at least two;
-        None stands for 1. Each row has the answers of this many members that did not see it.
+        None stands for 1. So many members did not see a row.
     calibrate : bool or None
-        Fit the network's temperature to the out-of-fold answers, which needs repeats >= 3. With
-        rows that nobody trained on, use `Bagged.network.calibrate`.
+        Fit the network's temperature out of fold, which needs repeats >= 3. With rows that nobody
+        trained on, use `Bagged.network.calibrate`.
     dtype, init
         As of `Network`; None stands for float32 and "lecun".
     seed : int or None

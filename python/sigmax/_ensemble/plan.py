@@ -155,7 +155,7 @@ def _require_folds(n_networks: int, repeats: int, calibrate: bool) -> None:
             (
                 ", but ",
                 Mention("repeats", repeats, " is "),
-                ": answers by fewer members than that are less sure than the fold is",
+                ": fewer members than that are less sure than the fold is",
             ),
         )
 

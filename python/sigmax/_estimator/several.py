@@ -39,7 +39,7 @@ class Several(NamedTuple):
     network : Network
         The fold of all of them; after Ctrl-C, of those that were trained for an epoch.
     watch : Convergence
-        Their means: see `together`.
+        Their means: see `_together`.
     histories : list of History or None
         None after Ctrl-C.
     batch_size : int or None
@@ -60,23 +60,10 @@ def fit_several(
 ) -> Several:
     """Train several networks as `first`, each without the fold that it holds out, and fold them.
 
-    Parameters
-    ----------
-    c : mapping
-        The parameters of the classifier, checked.
-    first : Network
-        Member 0 has its seed, all have its sizes and dtype.
-    data : Division
-        All rows.
-    sample_weight : array_like (n,), number or None
-        How much each row counts where it is held out.
-    stops_early : bool
-        By the accuracy on the rows held out, rather than by the loss.
+    c are the classifier's parameters, checked; sample_weight says how much each row of data counts
+    where it is held out; stops_early asks for the rules of early_stopping.
 
-    Raises
-    ------
-    ValueError
-        When there are fewer rows that count than networks.
+    Raises ValueError when there are fewer rows that count than networks.
     """
     n_rows = len(data.labels)
     if sample_weight is not None:
@@ -106,7 +93,7 @@ def fit_several(
             part.restore_best()
         parts = [part for part in parts if part.watch.n_iter] or parts
     network, scores = folded_and_scored([part.member for part in parts], shared)
-    watch = together([part.watch for part in parts])
+    watch = _together([part.watch for part in parts])
     batch_size = parts[0].options.get("batch_size")
     return Several(network, watch, histories, batch_size, scores)
 
@@ -151,16 +138,8 @@ class _Part:
             self.member.network.parameters[:] = self.watch.best_parameters
 
 
-def together(watches: Sequence[Convergence]) -> Convergence:
-    """Return the means of several records, of each epoch over those that trained in it.
-
-    n_iter is the largest, rows_seen the sum.
-
-    Examples
-    --------
-    >>> together([watch, watch]).loss == watch.loss
-    True
-    """
+def _together(watches: Sequence[Convergence]) -> Convergence:
+    """Return means, of each epoch over those that trained in it; the largest n_iter, all rows."""
     joined = Convergence(watches[0].early_stopping)
     joined.loss_curve = _means(watch.loss_curve for watch in watches)
     joined.validation_scores = _means(watch.validation_scores for watch in watches)
