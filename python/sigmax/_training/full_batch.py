@@ -82,7 +82,7 @@ def train(run: Run, bar: Bar | None) -> None:
 class _Objective:
     """C + (l2/2) sum w^2 of a run's training data, as a function of the parameters."""
 
-    def __init__(self, run: Run, bar: Bar | None) -> None:
+    def __init__(self, run: Run, bar: Bar | None = None) -> None:
         self._run, self._bar = run, bar
         layout = run.model.layout
         self._trial = layout.new_arena()  # so that the network only ever has accepted parameters
