@@ -365,8 +365,8 @@ class SigmaxClassifier(FittedClassifier):
                 warnings.warn(_INTERRUPTED, stacklevel=2)
             self._warn_unless_converged(found.histories or [])
             self._keep(found.network, classes, columns, found.watch)
-            self.oof_proba_ = found.oof_proba
-            self.oof_score_, self.oof_cost_ = found.oof_score, found.oof_cost
+            self.oof_proba_ = found.scores.proba
+            self.oof_score_, self.oof_cost_ = found.scores.accuracy, found.scores.cost
             return self
         if stops_early and not has_own:
             data = data.held_out(self.validation_fraction, sample_weight, classes, generator)
