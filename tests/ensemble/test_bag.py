@@ -611,7 +611,7 @@ def test_what_a_resumed_bag_refuses(tmp_path):
         ({"dtype": "float64"}, "dtype is 'float64', but .*bag has 'float32'"),
         ({"init": "glorot"}, "init is 'glorot', but .*bag has the weights"),
         ({"checkpoint": tmp_path / "new"}, "checkpoint is .*new', but .*bag is resumed"),
-        ({"learning_rate": 0.5}, "learning_rate is 0.5, but .*bag.0 has 0.02"),
+        ({"learning_rate": 0.5}, r"learning_rate is 0.5, but .*bag\.\d has 0.02"),
     ):
         with pytest.raises(ValueError, match=message):
             bag(X, y, resume=path, **given)
