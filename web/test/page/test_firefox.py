@@ -1,11 +1,19 @@
 """The page in Firefox, through Mozilla's own protocol: the same bits, no overflow, no error."""
 
 import shutil
+import socket
 import time
 
 import pytest
 import sigmax
 from conftest import PAGE
+
+
+def free_port():
+    """Return a port of this machine that nothing uses: workers of pytest-xdist have one each."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
 
 
 @pytest.fixture(scope="module")
@@ -16,7 +24,9 @@ def firefox(tmp_path_factory):
         pytest.skip("no firefox")
     # Marionette deletes the file of its log first: os.devnull would be no device any more.
     log = tmp_path_factory.mktemp("firefox") / "log"
-    client = marionette.Marionette(bin=path, headless=True, startup_timeout=90, gecko_log=str(log))
+    client = marionette.Marionette(
+        bin=path, headless=True, startup_timeout=90, port=free_port(), gecko_log=str(log)
+    )
     client.start_session()
     client.set_window_rect(width=1400, height=900)
     yield client
