@@ -1,10 +1,11 @@
 """Ensembles that fold into one network, beside single networks and beside forests.
 
-``python bench/fold.py`` trains every contender on every table, on the same rows, three splits each,
-and writes bench/FOLD.md: accuracy and log-loss on held-out rows, and seconds of `fit`. The digits
-and the breast cancer come with scikit-learn; ``--tables FOLDER`` adds each .csv file of a folder
-(the class in the last column, a header or none, such as UCI's letter and pendigits), ``--mnist
-FILE`` MNIST, with networks of 100 neurons. ``--splits 1 --data digits`` is a first look.
+``python bench/fold.py --output bench/FOLD.md`` trains every contender on every table, on the same
+rows, three splits each, and writes that page: accuracy and log-loss on held-out rows, and seconds
+of `fit`. The digits and the breast cancer come with scikit-learn; ``--tables FOLDER`` adds each
+.csv file of a folder (the class in the last column, a header or none, such as UCI's letter and
+pendigits), ``--mnist FILE`` MNIST, with networks of 100 neurons. ``--splits 1 --data digits`` is a
+first look.
 """
 
 from __future__ import annotations
@@ -30,8 +31,8 @@ from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassif
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import log_loss
 from sklearn.model_selection import train_test_split
+from threadpoolctl import threadpool_limits
 
-REPORT = Path(__file__).with_name("FOLD.md")
 EPOCHS = 60
 OURS = {
     "learning_rate_init": 0.01,
@@ -42,6 +43,7 @@ OURS = {
     "standardize": True,
     "alpha": 1e-4,
 }
+LONGER = {"max_iter": 5 * EPOCHS, "n_iter_no_change": 5 * EPOCHS}
 
 
 class Rows(NamedTuple):
@@ -92,7 +94,7 @@ def splits(X: np.ndarray, y: np.ndarray, n: int) -> Iterator[tuple[int, Rows]]:
 # ---- contenders ----------------------------------------------------------------------------------
 
 
-def contenders(width: int) -> dict[str, Callable[[int], Any]]:
+def contenders(width: int, threads: int) -> dict[str, Callable[[int], Any]]:
     """Return by name what makes an estimator for a seed."""
 
     def ours(**settings: Any) -> Callable[[int], Any]:
@@ -102,11 +104,11 @@ def contenders(width: int) -> dict[str, Callable[[int], Any]]:
     found = {"one network": ours(**one)}
     found |= {f"{n} networks, folded": ours(**one, n_networks=n) for n in (3, 5, 9)}
     found["one network, 5 times as wide"] = ours(hidden_layer_sizes=(5 * width,))
-    found["one network, 5 times the epochs"] = ours(
-        **one, max_iter=5 * EPOCHS, n_iter_no_change=5 * EPOCHS
-    )
+    found["one network, 5 times the epochs"] = ours(**one, **LONGER)
     found["HistGradientBoosting"] = lambda seed: HistGradientBoostingClassifier(random_state=seed)
-    found["RandomForest"] = lambda seed: RandomForestClassifier(300, random_state=seed)
+    found["RandomForest"] = lambda seed: RandomForestClassifier(
+        300, random_state=seed, n_jobs=threads
+    )
     return found
 
 
@@ -150,14 +152,17 @@ def markdown(lines: list[list[str]], n_splits: int, threads: int) -> str:
         "Accuracy and log-loss on held-out rows (a quarter of the table; MNIST: its test images), "
         f"mean and standard deviation of {n_splits} splits, and the median seconds of `fit` on "
         f"{threads} thread{'s' * (threads > 1)}. "
-        "Its own estimate is `oof_score_`, from the training rows alone. Every network is a "
+        "Its own estimate is `oof_score_`, from the training rows alone. A network is a "
         "`SigmaxClassifier` of one hidden layer of 256 neurons (MNIST: 100) with "
         + ", ".join(f"{name}={value!r}" for name, value in OURS.items())
-        + ". The forests have scikit-learn's defaults, but for 300 trees.",
+        + "; the wide one has 5 times the neurons, the one with 5 times the epochs "
+        + ", ".join(f"{name}={value!r}" for name, value in LONGER.items())
+        + ". All contenders are limited to these threads. The forests have scikit-learn's "
+        "defaults, but for 300 trees.",
         "",
         *(f"- {name}: {value}" for name, value in machine().items()),
         *(f"- {name} {version}" for name, version in versions().items()),
-        f"- {time.strftime('%Y-%m-%d')}; `python bench/fold.py`",
+        f"- {time.strftime('%Y-%m-%d')}; `python bench/fold.py --output bench/FOLD.md`",
         "",
         "| " + " | ".join(HEADINGS) + " |",
         "|" + " --- |" * len(HEADINGS),
@@ -173,9 +178,8 @@ def main() -> None:
     parser.add_argument("--tables", metavar="FOLDER", help="a folder of further .csv files")
     parser.add_argument("--mnist", default=os.environ.get("SIGMAX_MNIST"), metavar="FILE_OR_FOLDER")
     parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--output", type=Path, default=REPORT, help="default: bench/FOLD.md")
+    parser.add_argument("--output", type=Path, help="a page to write, such as bench/FOLD.md")
     arguments = parser.parse_args()
-    sigmax.set_num_threads(arguments.threads)
     warnings.simplefilter("ignore", ConvergenceWarning)
     tables = {
         "digits": of_scikit_learn(load_digits),
@@ -185,10 +189,29 @@ def main() -> None:
         tables |= {
             path.stem: of_file(path) for path in sorted(Path(arguments.tables).glob("*.csv"))
         }
+    known = [*tables, *["MNIST"] * bool(arguments.mnist)]
+    for name in arguments.data or ():
+        if name not in known:
+            parser.error(f"--data {name!r}: expected some of {', '.join(known)}")
+    sigmax.set_num_threads(arguments.threads)
+    sigmax.register_threadpoolctl()
+    with threadpool_limits(arguments.threads):  # of BLAS and OpenMP, too
+        results = run_all(tables, arguments)
+    lines = [line(*of, found) for of, found in results.items()]
+    print(table(HEADINGS, lines))
+    if arguments.output is not None:
+        text = markdown(lines, arguments.splits, arguments.threads)
+        arguments.output.write_text(text, encoding="utf-8")
+
+
+def run_all(
+    tables: dict[str, Callable[[], tuple[np.ndarray, np.ndarray]]], arguments: argparse.Namespace
+) -> dict[tuple[str, str], list[Result]]:
+    """Return the results by table and contender."""
     results: dict[tuple[str, str], list[Result]] = {}
 
     def run(name: str, width: int, seed: int, rows: Rows) -> None:
-        for contender, make in contenders(width).items():
+        for contender, make in contenders(width, arguments.threads).items():
             result = measured(make(seed), rows)
             results.setdefault((name, contender), []).append(result)
             print(f"{name}, split {seed}, {contender}: {result}", flush=True)
@@ -202,10 +225,7 @@ def main() -> None:
         rows = Rows(*(images[key] for key in ("x_train", "y_train", "x_test", "y_test")))
         for seed in range(arguments.splits):
             run("MNIST", 100, seed, rows)
-    lines = [line(*of, found) for of, found in results.items()]
-    print(table(HEADINGS, lines))
-    text = markdown(lines, arguments.splits, arguments.threads)
-    arguments.output.write_text(text, encoding="utf-8")
+    return results
 
 
 if __name__ == "__main__":

@@ -302,7 +302,8 @@ int sigmax_get_num_threads(void);
 int sigmax_set_num_threads(int n);
 
 /* With wanted != 0, calls by the calling thread use that thread alone, until it asks for 0; other threads are not
-   concerned. For programs that share their work among threads of their own. Returns what held before, 0 or 1. */
+   concerned, and sigmax_get_num_threads returns what it did. For programs that share their work among threads of their
+   own. Returns what held before, 0 or 1. */
 int sigmax_set_alone(int wanted);
 
 typedef enum sigmax_thread_source {

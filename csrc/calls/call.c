@@ -37,7 +37,7 @@ int sigmax_workspace_within(struct sigmax_workspace *workspace, void *given, siz
 
 struct sigmax_pool sigmax_pool_of_this_call(void)
 {
-    const struct sigmax_pool pool = {(size_t)sigmax_get_num_threads(), sigmax_pool_run};
+    const struct sigmax_pool pool = {sigmax_pool_threads_of_this_call(), sigmax_pool_run};
     return pool;
 }
 

@@ -276,13 +276,16 @@ static long number_and_source(void)
 
 int sigmax_get_num_threads(void)
 {
-    if (alone) return 1;
     return (int)(number_and_source() % SOURCE);
+}
+
+size_t sigmax_pool_threads_of_this_call(void)
+{
+    return alone ? 1 : (size_t)sigmax_get_num_threads();
 }
 
 int sigmax_num_threads_source(void)
 {
-    if (alone) return SIGMAX_THREADS_SET;
     return (int)(number_and_source() / SOURCE);
 }
 

@@ -31,6 +31,9 @@ typedef void (*sigmax_pool_task)(void *context, size_t index, size_t worker);
  */
 void sigmax_pool_run(size_t n_threads, size_t n_tasks, sigmax_pool_task task, void *context);
 
+/* Threads that a call by the calling thread may use: sigmax_get_num_threads(), or 1 after sigmax_set_alone(1). */
+size_t sigmax_pool_threads_of_this_call(void);
+
 /* sigmax_get_num_threads, sigmax_set_num_threads, sigmax_set_alone and sigmax_num_threads_source of sigmax_api.h are
    defined in pool.c. The default is determined on first need, and anew after sigmax_set_num_threads(0); see
    processors.h. More than SIGMAX_MAX_THREADS are taken for that; a negative number is SIGMAX_BAD_ARGUMENT. */

@@ -12,7 +12,7 @@ from sigmax._boundary.lazily import imports
 from sigmax._estimator import parameters
 from sigmax._estimator.convergence import Convergence
 from sigmax._estimator.fitted import FittedClassifier
-from sigmax._estimator.held_out import Division, require_both
+from sigmax._estimator.held_out import Division, with_names
 from sigmax._estimator.labels import (
     find_classes,
     first_classes,
@@ -30,6 +30,7 @@ from sigmax._estimator.scikit_learn import (
 from sigmax._model.inference import score
 from sigmax._training.fit import fit
 from sigmax._training.partial_fit import partial_fit
+from sigmax._training.training_data import require_both
 from sigmax.network import Network
 
 if TYPE_CHECKING:
@@ -357,17 +358,19 @@ class SigmaxClassifier(FittedClassifier):
             with imports:
                 from sigmax._estimator.several import fit_several
 
+            data = data.with_names(columns)
             found = fit_several(params, network, data, sample_weight, stops_early)
             self._warn_of_batch_size(found.batch_size)
             if found.histories is None:
                 warnings.warn(_INTERRUPTED, stacklevel=2)
             self._warn_unless_converged(found.histories or [])
             self._keep(found.network, classes, columns, found.watch)
-            self.oof_proba_ = found.oof_proba
-            self.oof_score_, self.oof_cost_ = found.oof_score, found.oof_cost
+            self.oof_proba_ = found.scores.proba
+            self.oof_score_, self.oof_cost_ = found.scores.accuracy, found.scores.cost
             return self
         if stops_early and not has_own:
             data = data.held_out(self.validation_fraction, sample_weight, classes, generator)
+        data = data.with_names(columns)
         n_rows = len(data.labels)
         options = parameters.fit_options(params, n_rows, data.mean_weight)
         self._warn_of_batch_size(options.get("batch_size"))
@@ -436,20 +439,24 @@ class SigmaxClassifier(FittedClassifier):
         dtype = _DTYPES if first else self.network_.dtype
         X, y, columns = check_examples(self, X, y, dtype, reset=first, allow_nan=self._allow_nan)
         labels = indices(y, known)
-        weights = parameters.weights(self.class_weight, sample_weight, known, labels)
+        # for its errors: partial_fit gets both factors
+        parameters.weights(self.class_weight, sample_weight, known, labels)
+        if sample_weight is not None:
+            sample_weight = parameters.per_row(sample_weight, len(labels))
         network = self._as_network(not first, X, known, random_state(self.random_state))
         options = parameters.fit_options(params, len(labels), 1.0)
         watch = self._watch(not first, False)
         watch.begin(parameters.rules(params, options, len(labels)), keep_rate=True)
         options["learning_rate"] = watch.rate
-        given = parameters.of_one_epoch(options)
+        of_classes = parameters.class_weights(self.class_weight, known)
+        given = {**parameters.of_one_epoch(options), "class_weight": of_classes}
         history = self._train(
             partial_fit,
             network._model,
-            X,
+            with_names(X, columns),
             labels,
             given,
-            sample_weight=weights,
+            sample_weight=sample_weight,
             words=parameters.WORDS,
         )
         if history is not None:

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from itertools import takewhile
 from typing import NamedTuple, TypeAlias
 
 
@@ -263,12 +264,19 @@ class TrainingWarning(Worded, UserWarning):
 
     Attributes
     ----------
+    kind : str
+        What it is about: its text before the first number.
     advice : tuple of (str, object)
         The options that the text names, as (name, value).
     """
 
     def __init__(self, *parts: Part) -> None:
         super().__init__(*parts)
+
+    @property
+    def kind(self) -> str:
+        """What it is about: its text before the first number."""
+        return "".join(takewhile(lambda letter: not letter.isdigit(), PYTHON.say(self.args)))
 
     @property
     def advice(self) -> tuple[tuple[str, object], ...]:

@@ -103,7 +103,7 @@ def save(
 def load(path: str | os.PathLike[str], network_type: type[Network] = Network) -> StoredModel:
     """Read a model file that `save` wrote.
 
-    Nothing in the file is executed, and no more memory is taken than a small multiple of its size.
+    Nothing in the file is executed, and the memory taken is at most about 30 times its size.
 
     Parameters
     ----------

@@ -352,8 +352,9 @@ class Network:
             Numbers of the optimisers, by default 0.9, 0.9, 0.999, 0.99 and 1e-8.
         gtol, max_evaluations : float, int or None
             For lbfgs: training ends when no entry of the gradient is larger than gtol, when an
-            iteration lowers the objective f by no more than 2.2e-9 max(|f|, 1), or after the
-            iteration that exceeds max_evaluations evaluations of the cost.
+            iteration lowers the objective f by no more than 2.2e-9 max(|f|, 1), when its line
+            search finds no lower point, even along the gradient, or after the iteration that
+            exceeds max_evaluations evaluations of the cost.
         weight_decay : float or None
             For adamw; None stands for 0.01.
         l2, l1 : float

@@ -48,6 +48,25 @@ def same(stored, network):
     assert stored.network.epochs_trained == network.epochs_trained
 
 
+@pytest.mark.parametrize("resumed", [False, True])
+def test_rows_of_a_class_of_weight_0_are_not_held_out(flowers, capsys, resumed):
+    X, y = flowers
+    options = {"class_weight": {2: 0.0}, "validation_fraction": 0.25, "epochs": 3}
+    network = sigmax.Network([2, 30, 3], seed=0)
+    history = network.fit(X, y, **options)
+    words = ["--class-weight", "tulip=0", "--validation-fraction", "0.25", "--checkpoint"]
+    words += ["run.npz", "--epochs", "1" if resumed else "3"]
+    assert cli.main(["train", "flowers.csv", *words]) == 0
+    if resumed:
+        assert cli.main(["train", "flowers.csv", "--resume", "run.npz", "--epochs", "3"]) == 0
+    same(files.load("model.npz"), network)
+    held = sum((y == label).sum() // 4 for label in (0, 1))
+    shown = capsys.readouterr().out
+    n_held, cost = (re.findall(p, shown)[-1] for p in (r"tion: (\d+) of", r"validation +([\d.]+) "))
+    assert abs(int(n_held) - held) <= 1
+    assert float(cost) == pytest.approx(history.val_cost[-1], abs=1e-4)
+
+
 @pytest.mark.parametrize(
     ("words", "options"),
     [
@@ -313,7 +332,7 @@ def test_resume_takes_network_and_options_from_the_checkpoint(flowers, checkpoin
     ("words", "message"),
     [
         ("--epochs 1", "--epochs is 1, but run.npz has done 2; expected at least 2"),
-        ("--from run.npz", "--from with --resume"),
+        ("--from run.npz", "run.npz: .*checkpoint"),
         ("--optimizer sgd", "optimizer is 'sgd', but run.npz has 'adam'"),
         ("--hidden 6", r"run.npz is of a network \[2, 5, 3\] of float64"),
         ("--dtype float32", "of float64; this one is .* of float32"),

@@ -1,5 +1,7 @@
 """`sigmax train --from MODEL`, and `--resume` with a larger --epochs."""
 
+import contextlib
+import io
 import os
 import re
 import shlex
@@ -14,6 +16,7 @@ import pytest
 import sigmax
 from command_line import NAMES, fails, write_flowers
 from sigmax import cli, files
+from sigmax._training.run import Run
 
 
 @pytest.fixture
@@ -116,7 +119,6 @@ def test_a_divisor_is_taken_out_of_the_first_layer_and_put_back(flowers):
         ("--dtype float32", "--dtype float32: model.npz has float64"),
         ("--seed 4", "--seed 4: model.npz has 3"),
         ("--init large", "--init with --from: the weights are those of the model"),
-        ("--resume run.npz", "--from with --resume: .*; expected one of them"),
         ("--standardize", "--standardize is True, but the network was trained without it"),
         ("--checkpoint model.npz -o other.npz", "model.npz: would be overwritten, but it is also"),
         ("--ignore-column leaf", "1 .*model takes 2|model .* 2"),
@@ -169,7 +171,7 @@ def test_files_that_are_no_model(flowers, capsys):
 
 @pytest.mark.skipif(os.name == "nt", reason="signals of another kind")
 @pytest.mark.parametrize("flag", ["--from model.npz", "--from=model.npz"])
-def test_ctrl_c_prints_a_command_without_from(flowers, model, flag):
+def test_ctrl_c_prints_a_command_that_goes_on_from_the_checkpoint(flowers, model, flag):
     words = f"train flowers.csv {flag} --epochs 1000000 --checkpoint run.npz --checkpoint-every 50"
     with subprocess.Popen(
         command_line.command(*words.split()), stderr=subprocess.PIPE, text=True
@@ -181,12 +183,89 @@ def test_ctrl_c_prints_a_command_without_from(flowers, model, flag):
         error = process.communicate(timeout=command_line.HANGS)[1]
     assert process.returncode == 130, error
     command = shlex.split(error.splitlines()[-1])
-    assert "--from" not in error
+    assert flag in error  # for the classes
     command[command.index("1000000")] = "20000"
     program, *words = command
     assert program == "sigmax"
     assert cli.main(words) == 0
     assert files.load("model.npz").network.epochs_trained == 3 + 20000
+
+
+def resuming_command(words, data="flowers.csv"):
+    """Interrupt a training in its third epoch; return the words of the command that is printed."""
+    close_epoch = Run.close_epoch
+
+    def interrupted(self, *arguments, **more):
+        if self.state.epoch == 2:
+            raise KeyboardInterrupt
+        close_epoch(self, *arguments, **more)
+
+    printed = io.StringIO()
+    with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stderr(printed):
+        patch.setattr(Run, "close_epoch", interrupted)
+        assert cli.main(["train", *shlex.split(words), "--quiet", *data.split()]) == 130
+    program, *resumed = shlex.split(printed.getvalue().splitlines()[-1])
+    assert program == "sigmax"
+    return resumed
+
+
+NETWORK_OPTIONS = ["--hidden 4", "--dtype float64", "--init large", "--init=glorot", "--seed 5"]
+
+
+@pytest.mark.parametrize("words", ["", *NETWORK_OPTIONS, " ".join(NETWORK_OPTIONS[:3])])
+@pytest.mark.parametrize("networks", ["", "--networks 2", "--networks 4 --repeats 2"])
+@pytest.mark.parametrize("data", ["flowers.csv", "-- flowers.csv"])
+def test_the_command_after_ctrl_c_runs_with_every_network_option(flowers, words, networks, data):
+    options = f"{words} {networks} --epochs 5 --no-shuffle"
+    assert cli.main(["train", *options.split(), "--quiet", "-o", "whole.npz", *data.split()]) == 0
+    assert cli.main(resuming_command(f"{options} --checkpoint run", data)) == 0
+    assert Path("model.npz").read_bytes() == Path("whole.npz").read_bytes()
+
+
+def test_the_command_after_ctrl_c_keeps_the_classes_of_the_model(flowers, model):
+    files.save("model.npz", model.network, class_names=["1", "2", "3"], class_kind="int")
+    X, y = flowers
+    rows = y != 0
+    write("some.csv", X[rows], y[rows], names=["1", "2", "3"])
+    options = "--from model.npz --epochs 5 --class-weight 3=2"
+    train(f"{options} -o whole.npz", "some.csv")
+    resumed = resuming_command(f"{options} --checkpoint run -o more.npz", "some.csv")
+    assert cli.main(resumed) == 0
+    assert Path("more.npz").read_bytes() == Path("whole.npz").read_bytes()
+    stored = files.load("more.npz")
+    assert (stored.class_names, stored.class_kind) == (("1", "2", "3"), "int")
+    assert stored.network.epochs_trained == 8
+
+
+def test_the_command_after_ctrl_c_fills_missing_values_as_the_model_does(flowers):
+    train("--standardize --nan mean --epochs 3")
+    text = Path("flowers.csv").read_text().splitlines()
+    text[1] = "," + text[1].partition(",")[2]
+    Path("flowers.csv").write_text("\n".join(text))
+    train("--from model.npz --epochs 5 -o whole.npz")
+    resumed = resuming_command("--from model.npz --epochs 5 --checkpoint run -o more.npz")
+    assert cli.main(resumed) == 0
+    assert Path("more.npz").read_bytes() == Path("whole.npz").read_bytes()
+    without = resumed[: resumed.index("--from")] + resumed[resumed.index("--from") + 2 :]
+    assert cli.main(without) == 0  # the checkpoint has the preparation, too
+
+
+def test_divided_features_after_ctrl_c(flowers):
+    train("--divide 4 --epochs 3")
+    options = "--from model.npz --divide 4 --epochs 5"
+    train(f"{options} -o whole.npz")
+    assert cli.main(resuming_command(f"{options} --checkpoint run -o more.npz")) == 0
+    assert Path("more.npz").read_bytes() == Path("whole.npz").read_bytes()
+
+
+def test_from_with_a_checkpoint_of_another_network(flowers, model, capsys):
+    train("--hidden 4 --epochs 1 --checkpoint run -o other.npz")
+    train("--networks 2 --epochs 1 --checkpoint several -o other.npz")
+    words = ("train", "flowers.csv", "--from", "model.npz", "--resume")
+    error = fails(capsys, *words, "run")
+    assert "--from model.npz is a network [2, 5, 3] of float64, but run is of [2, 4, 3] of" in error
+    train("--resume run -o again.npz")  # a remedy
+    assert "--from with --resume: the networks of several began" in fails(capsys, *words, "several")
 
 
 # ---- --resume with more epochs -------------------------------------------------------------------

@@ -102,14 +102,17 @@ def test_resuming_without_repeating_the_options(flowers, capsys):
     ("words", "message"),
     [
         ("--repeats 3", "--repeats needs --networks"),
-        ("--networks 4 --repeats 3", "repeats is 3, but n_networks is 4"),
+        (
+            "--networks 4 --repeats 3",
+            "--repeats is 3, but --networks is 4; expected 1, or a divisor",
+        ),
         (
             "--networks 5 --calibrate",
             "--calibrate with --networks needs --validation, or --repeats",
         ),
         ("--networks 5 --validation-fraction 0.1", "--validation-fraction is 0.1, but each of the"),
         ("--networks 3 --from model.npz", "--from with --networks.* expected one of them"),
-        ("--networks 500", "n_networks is 500, with 500 folds; .* 120"),
+        ("--networks 500", "--networks is 500, with 500 folds; .* 120"),
         ("--early-stopping cost", "--early-stopping needs --validation or --validation-fraction"),
     ],
 )
@@ -122,6 +125,29 @@ def test_networks_for_a_checkpoint_of_one(flowers, capsys):
     assert train("--checkpoint run --quiet") == 0
     error = fails(capsys, "train", "flowers.csv", "--resume", "run", "--networks", "3")
     assert "--networks 3: run is a checkpoint of one network" in error
+
+
+def test_a_temperature_that_was_not_asked_for_at_the_beginning(flowers, capsys):
+    assert train("--networks 6 --repeats 3 --checkpoint run --quiet") == 0
+    error = fails(capsys, "train", "flowers.csv", "--resume", "run", "--calibrate")
+    assert "--calibrate: run was begun without it; expected it omitted, or --validation" in error
+    words = ["--resume", "run", "--calibrate", "--validation", "flowers.csv", "--quiet"]
+    assert cli.main(["train", "flowers.csv", *words]) == 0  # the remedy
+    assert files.load("model.npz").network.temperature != 1
+
+
+def test_another_number_than_that_of_the_checkpoint(flowers, capsys):
+    assert train("--networks 3 --checkpoint run --quiet") == 0
+    error = fails(capsys, "train", "flowers.csv", "--resume", "run", "--networks", "4")
+    assert "--networks is 4, but run has 3; expected the same, or none" in error
+
+
+def test_what_is_wrong_with_a_checkpoint_of_several(flowers, capsys):
+    assert train("--networks 3 --checkpoint run --quiet") == 0
+    assert train("--networks 3 --checkpoint other --seed 1 --quiet") == 0
+    Path("other.0").replace("run.0")
+    error = fails(capsys, "train", "flowers.csv", "--resume", "run")
+    assert "run.0 has seed 1; expected 0, as run has it" in error
 
 
 @pytest.mark.parametrize("number", ["0", "x", "2.5"])

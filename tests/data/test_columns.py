@@ -2,6 +2,7 @@
 
 import copy
 import pickle
+import re
 
 import numpy as np
 import pytest
@@ -155,7 +156,10 @@ def test_names_of_several_types_are_refused_as_scikit_learn_does(network, data):
     [
         (("length", "Width", "height"), ("column 'Width' where", "has column 'width'")),
         (("width", "length"), ("lacks column 'height'",)),
-        (("length", "width", "height", "id"), ("column 'id'", "X[list(network.column_names)]")),
+        (
+            ("length", "width", "height", "id"),
+            ("column 'id'", "[['length', 'width', 'height']] has"),
+        ),
         (("length", "length", "height"), ("'length'", "'width'")),
         (("a", "b", "c"), ("'a', 'b', 'c'", "'length', 'width', 'height'")),
     ],
@@ -182,13 +186,76 @@ def test_other_columns_are_named(network, data, names, words):
     assert what_it_holds(network) == before
 
 
-@pytest.mark.parametrize("module", ["pandas", "polars"])
+def remedy(caught):
+    """The expression in an error such as "...: X[['a']] has no other"."""
+    return re.search(r": (\S.*) has no other", str(caught.value))[1]
+
+
+@pytest.mark.parametrize("module", ["pandas", "polars", "pyarrow"])
 def test_what_the_error_says_leaves_a_column_out(network, data, module):
-    frame = of_library(module, np.hstack([data[0][:, :1], data[0]]), ("id", *NAMES))
-    with pytest.raises(ValueError, match="column 'id', which the network has not"):
+    X, y = data
+    frame = of_library(module, np.hstack([X[:, :1], X]), ("id", *NAMES))
+    with pytest.raises(ValueError, match="column 'id', which the network does not have") as caught:
         network.predict(frame)
-    expected = network.predict(data[0])
-    np.testing.assert_array_equal(network.predict(frame[list(network.column_names)]), expected)
+    less = eval(remedy(caught), {"X": frame})
+    np.testing.assert_array_equal(network.predict(less), network.predict(X))
+    new = sigmax.Network(SIZES, seed=3)
+    with pytest.raises(ValueError, match="X_val has column 'id'") as caught:
+        new.fit(of_library(module, X), y, X_val=frame, y_val=y, epochs=1)
+    X_val = eval(remedy(caught), {"X_val": frame})
+    assert new.fit(of_library(module, X), y, X_val=X_val, y_val=y, epochs=1).val_cost
+
+
+def test_a_remedy_with_many_names_is_left_out(data):
+    names = [f"column number {i}" for i in range(30)]
+    network = sigmax.Network([30, 2])
+    network.fit(Frame(np.zeros((2, 30)), names), [0, 1], epochs=1)
+    with pytest.raises(ValueError, match=r"expected its columns alone$"):
+        network.predict(Frame(np.zeros((2, 31)), [*names, "id"]))
+
+
+@pytest.mark.parametrize("module", ["pandas", "polars", "pyarrow"])
+@pytest.mark.parametrize("name", ["column_names", "columns", "dtypes", "schema", "select"])
+def test_a_column_may_be_called_as_what_frames_have(data, module, name):
+    X, y = data
+    network = sigmax.Network(SIZES)
+    network.fit(of_library(module, X, (name, "b", "c")), y, epochs=1)
+    assert network.column_names == (name, "b", "c")
+    turned = of_library(module, X[:, OTHER_ORDER], ("c", name, "b"))
+    np.testing.assert_array_equal(network.predict(turned), network.predict(X))
+
+
+def test_a_frame_put_in_order_names_its_own_columns(network, data):
+    X = data[0].copy()
+    X[4, 2] = np.inf
+    with pytest.raises(ValueError, match="X, row 4, column 'height': inf"):
+        network.predict(in_other_order(X))
+
+
+def test_names_of_a_frame_of_targets_do_not_matter(data):
+    pandas = pytest.importorskip("pandas")
+    X, y = data
+    targets = pandas.DataFrame(np.eye(2)[y], columns=["no", 1])
+    network, plain = sigmax.Network(SIZES, seed=3), sigmax.Network(SIZES, seed=3)
+    network.fit(X, targets, epochs=1)
+    plain.fit(X, np.eye(2)[y], epochs=1)
+    np.testing.assert_array_equal(network.parameters, plain.parameters)
+    mixed = pandas.DataFrame(X, columns=["a", 1, "b"])
+    with pytest.raises(TypeError, match=r"the columns of X_val .*X_val\.columns\.astype"):
+        network.fit(X, y, X_val=mixed, y_val=y, epochs=1)
+
+
+def test_names_are_read_once(network, data):
+    class Counting(Frame):
+        reads = 0
+
+        def __getattribute__(self, name):
+            if name == "columns":
+                Counting.reads += 1
+            return super().__getattribute__(name)
+
+    network.predict(Counting(data[0]))
+    assert Counting.reads == 1
 
 
 def test_a_refused_fit_leaves_no_names(data):
@@ -224,7 +291,7 @@ def test_many_other_names_are_not_all_listed():
 def test_what_is_no_frame():
     for value in (np.zeros((2, 2)), [[1, 2]], "text", 3, None, {"columns": 1}, type("T", (), {})):
         assert column_names(value) is None
-        assert Columns(NAMES).order_of(value) is None
+        assert Columns(NAMES).order_of(value, column_names(value)) is None
 
 
 # ---- copies --------------------------------------------------------------------------------------

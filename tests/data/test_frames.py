@@ -3,6 +3,7 @@
 import datetime
 import re
 from decimal import Decimal
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -149,9 +150,57 @@ def test_numbers_written_as_text(dtype):
     network().fit(np.asarray(X, float), Y, epochs=1)
     mixed = X.copy()
     mixed[2, 1] = "x"
-    place = "row 2, column 1: " if dtype is not object else "row 0, column 0: "
-    with pytest.raises(TypeError, match=f"X, {place}"):
+    with pytest.raises(TypeError, match="X, row 2, column 1: "):
         network().predict(mixed)
+
+
+@quiet
+@pytest.mark.parametrize("look", ["frame", "objects", "text"])
+def test_the_entry_that_is_no_number_is_named_and_the_remedy_works(look):
+    pandas = pytest.importorskip("pandas")
+    X = pandas.DataFrame({"a": np.arange(60) / 60, "c": ["1.5"] * 59 + ["?"]})
+    column = "'c'"
+    if look != "frame":
+        X, column = np.array(X, object if look == "objects" else str), "1"
+    y = np.arange(60) % 2
+    words = rf"X, row 59, column {column}: '\?' is text; expected .*: (pandas\.to_numeric\S+ .*\))"
+    with pytest.raises(TypeError, match=words) as caught:
+        sigmax.Network([2, 2]).fit(X, y)
+    with pytest.raises(ValueError, match=words):
+        classifier().fit(X, y)
+    call = re.search(words, str(caught.value))[1].partition(" makes")[0]
+    numbers = eval(call, {"X": X, "pandas": pandas})
+    if look == "frame":
+        X = X.assign(c=numbers)
+    else:
+        X = np.column_stack([np.asarray(X[:, 0], float), numbers])
+    sigmax.Network([2, 2]).fit(X, y, nan="mean", epochs=1)
+    classifier(nan="mean").fit(X, y)
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [
+        (Decimal("sNaN"), r"Decimal\('sNaN'\)"),
+        (Fraction(10**400), "a Fraction too large for float64"),
+    ],
+    ids=["signalling", "fraction"],
+)
+def test_numbers_that_are_no_float64(value, words):
+    X = np.ones((4, 3), object)
+    X[2, 1] = value
+    with pytest.raises(ValueError, match=f"X, row 2, column 1: {words}"):
+        network().predict(X)
+
+
+STRINGS = [getattr(np.dtypes, "StringDType", lambda: "U3")()]  # which NumPy 2 has
+
+
+@pytest.mark.parametrize("dtype", STRINGS, ids=str)
+def test_text_of_numpys_own_kind(dtype):
+    X = np.array([["1", "2", "3"], ["4", "red", "6"]], dtype)
+    with pytest.raises(TypeError, match="X, row 1, column 1: 'red' is text"):
+        network().predict(X)
 
 
 @pytest.mark.parametrize(
@@ -176,7 +225,38 @@ def test_dates():
     X = np.zeros((4, 3), "M8[s]")
     with pytest.raises(TypeError, match=r"X has dtype datetime64.*X\.astype\('int64'\)"):
         network().predict(X)
+    with pytest.raises(TypeError, match=r"X has dtype datetime64"):
+        classifier().fit(X, Y)
     network().predict(X.astype("int64"))
+
+
+DATES = {
+    "datetime": datetime.datetime(2020, 1, 2),
+    "date": datetime.date(2020, 1, 2),
+    "time": datetime.time(1, 2),
+    "timedelta": datetime.timedelta(1),
+}
+
+
+@quiet
+@pytest.mark.parametrize("alone", [False, True])
+@pytest.mark.parametrize("what", DATES)
+@pytest.mark.parametrize("kind", ["numbers", "polars", "pyarrow"])
+def test_a_column_of_dates_is_named(kind, what, alone):
+    table = {"a": [1.0, 2.0, 3.0, 4.0], "b": [DATES[what]] * 4}
+    frame = frame_of(kind, {"b": table["b"]} if alone else table)
+    made = sigmax.Network([2 - alone, 2])
+    with pytest.raises(TypeError, match=r"X, (row 0, )?column 'b'.*expected real num") as caught:
+        made.fit(frame, Y)
+    with pytest.raises((TypeError, ValueError), match=r"X, (row 0, )?column 'b'"):
+        classifier().fit(frame, Y)
+    remedy = re.search(r"numbers: (\S+) makes", str(caught.value))
+    if kind == "numbers" and what in ("date", "time"):  # objects to pandas
+        assert remedy is None
+        return
+    numbers = eval(remedy[1], {"X": frame}).to_numpy()
+    assert numbers.dtype.kind == "i"
+    sigmax.Network([1, 2], dtype="float64").predict(numbers.reshape(-1, 1))
 
 
 # ---- masked arrays -------------------------------------------------------------------------------
@@ -229,6 +309,51 @@ def test_masked_labels_and_weights_are_refused():
             made().fit(X, y)
         with pytest.raises(ValueError, match="sample_weight, row 1: masked"):
             made().fit(X, Y, sample_weight=weights)
+
+
+def test_soft_labels_have_no_missing_ones():
+    soft = np.ma.masked_array(np.eye(2)[Y], [[0, 0], [0, 1], [0, 0], [0, 0]])
+    with pytest.raises(ValueError, match=r"y, row 1, column 1: masked; .* masked entries$"):
+        network().fit(FILLED, soft)
+
+
+def test_text_behind_a_mask_is_not_named():
+    X = np.ma.masked_array([["x", "1", "2"], ["3", "red", "4"]], [[1, 0, 0], [0, 0, 0]])
+    with pytest.raises(TypeError, match="X, row 1, column 1: 'red' is text"):
+        network().fit(X, Y[:2], nan="mean")
+    X[1, 1] = "5"
+    with pytest.raises(TypeError, match="X, row 0, column 1: '1' is text"):
+        classifier(nan="mean").fit(X, Y[:2])
+
+
+@quiet
+def test_lists_of_masked_arrays_keep_their_masks():
+    made, plain = network(), network()
+    with pytest.raises(ValueError, match="X, row 1, column 1: masked"):
+        made.fit(list(MASKED), Y)
+    made.fit(list(MASKED), Y, nan="mean", epochs=1)
+    plain.fit(MASKED, Y, nan="mean", epochs=1)
+    np.testing.assert_array_equal(made.parameters, plain.parameters)
+    labels = list(np.ma.masked_array(Y, [0, 0, 1, 0]))
+    weights = list(np.ma.masked_array(np.ones(4), [0, 1, 0, 0]))
+    for made in (network(), classifier()):
+        with pytest.raises(ValueError, match="y, row 2: masked"):
+            made.fit(FILLED, labels)
+        with pytest.raises(ValueError, match="sample_weight, row 1: masked"):
+            made.fit(FILLED, Y, sample_weight=weights)
+
+
+@quiet
+def test_masks_count_in_all_that_the_classifier_is_given():
+    weights = np.ma.masked_array(np.ones(4), [0, 1, 0, 0])
+    with pytest.raises(ValueError, match="sample_weight_val, row 1: masked"):
+        classifier().fit(FILLED, Y, X_val=FILLED, y_val=Y, sample_weight_val=weights)
+    with pytest.raises(ValueError, match="y_val, row 1: masked"):
+        y_val = np.ma.masked_array(Y, weights.mask)
+        classifier().fit(FILLED, Y, X_val=FILLED, y_val=y_val)
+    classes = np.ma.masked_array([0, 1, 2], [0, 0, 1])
+    with pytest.raises(ValueError, match="classes, row 2: masked"):
+        classifier().partial_fit(FILLED, Y, classes=classes)
 
 
 @quiet

@@ -138,6 +138,29 @@ def test_rows_of_weight_0_are_not_held_out(data, class_weight):
     np.testing.assert_array_equal(network.parameters, apart.parameters)
 
 
+@pytest.mark.parametrize("weighted", [False, True])
+def test_rows_of_a_class_of_weight_0_are_not_held_out(data, weighted):
+    X, y = data
+    weights = np.arange(len(X)) % 2.0 if weighted else None
+    network = sigmax.Network(SIZES, seed=9, dtype="float64")
+    history = network.fit(
+        X, y, epochs=2, sample_weight=weights, class_weight={1: 0.0}, validation_fraction=0.2
+    )
+    counted = (y != 1) & (weights > 0) if weighted else y != 1
+    held = held_out(examples(y).weighted(counted.astype(float)), 0.2, 9)[1]
+    assert set(y[held]) == {0, 2}
+    assert network.cost(X[held], y[held]) == history.val_cost[-1]
+
+
+def test_too_few_rows_with_a_weight(data):
+    X, y = data
+    weights = np.zeros(len(X))
+    weights[0] = 1.0
+    network = sigmax.Network(SIZES, seed=9)
+    call = {"fit": lambda: network.fit(X, y, sample_weight=weights, validation_fraction=0.5)}
+    refused(network, call, ValueError, "leaves no row of the 1 whose weight is not 0 to validate")
+
+
 def test_the_preparation_knows_only_the_rows_trained_on(data):
     X, y = data
     X = X * 3.0 + 5.0

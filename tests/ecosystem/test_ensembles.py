@@ -51,8 +51,7 @@ def test_bagging(three, bootstrap):
     assert np.ptp(single, axis=0).max() > 0.05  # five different ones
 
 
-# Each round weights most the rows that are hard: it may learn little that a guess does not give.
-@pytest.mark.filterwarnings("ignore::sigmax.TrainingWarning")
+# Each round weights most the rows that are hard: the optimum may be hardly better than a guess.
 def test_boosting_depends_on_the_weights_of_rows(two):
     X, y = two
     ours, theirs = both(lambda e: AdaBoostClassifier(e, n_estimators=8, random_state=0), X, y, 2)

@@ -2,9 +2,11 @@
 
 import os
 import signal
+import sys
 import threading
 import time
 import tracemalloc
+from contextlib import contextmanager
 
 import numpy as np
 import pytest
@@ -14,8 +16,8 @@ from sigmax import DivergedError, Network, TrainingWarning, bag
 from sigmax._command.digits import load_digits
 from sigmax._data.examples import as_examples
 from sigmax._data.splitting import fold_numbers
-from sigmax._ensemble.members import member_seed
-from sigmax._ensemble.out_of_fold import Scores
+from sigmax._ensemble.members import Scores, member_seed
+from sigmax._training.fit import fit
 
 OPTIONS = {"epochs": 4, "optimizer": "adam", "learning_rate": 0.02, "batch_size": 8}
 
@@ -116,6 +118,17 @@ def test_scores_are_those_of_the_out_of_fold_answers():
     assert f"oof_cost={bagged.oof_cost:.4g}" in repr(bagged)
 
 
+def test_the_cost_of_overconfident_members_is_honest():
+    X, y = data(dtype=np.float64)
+    given = {"hidden": [], "epochs": 3, "learning_rate": 1.0, "dtype": "float64", "seed": 0}
+    with pytest.warns(TrainingWarning):
+        bagged = bag(1e4 * X, y, **given)
+    held = [np.sum(numbers_of(bagged.network, X, y, 5) == m) for m in range(5)]
+    expected = np.average([h.val_cost[-1] for h in bagged.histories], weights=held)
+    assert expected > 1e4  # where probabilities are 0 in float64
+    assert bagged.oof_cost == pytest.approx(expected, rel=1e-12)
+
+
 def test_weights_of_rows_and_classes():
     X, y = data()
     weights = np.random.default_rng(1).integers(0, 3, len(X)).astype(float)
@@ -164,7 +177,6 @@ def test_one_preparation_over_all_rows():
 
 
 def test_lbfgs():
-    pytest.importorskip("scipy")
     X, y = data()
     options = {"optimizer": "lbfgs", "l2": 0.01, "epochs": 5}
     for name in ("learning_rate", "batch_size"):
@@ -210,9 +222,12 @@ def test_any_number_of_threads(n_threads):
     X, y = data()
     options = {"early_stopping": "cost", "dropout": 0.1, "standardize": True, "calibrate": True}
     expected = small(X, y, n_networks=6, repeats=3, **options)
+    within = []
+    note = [lambda *_: within.append(sigmax.get_num_threads())]  # what a callback may restore
     with sigmax.num_threads(n_threads):
-        found = small(X, y, n_networks=6, repeats=3, **options)
+        found = small(X, y, n_networks=6, repeats=3, callbacks=note, **options)
         assert sigmax.get_num_threads() == n_threads
+    assert set(within) == {n_threads}
     assert bits(found) == bits(expected)
     assert found.calibration == expected.calibration
 
@@ -270,7 +285,7 @@ def test_rows_in_memory_are_not_copied_for_each_member():
 
 @pytest.mark.parametrize("seed", range(3))
 @pytest.mark.parametrize("noise", [0.0, 0.15])
-def test_calibration_never_raises_the_held_out_cost_by_more_than_its_standard_error(seed, noise):
+def test_no_temperature_near_it_suits_new_rows_better(seed, noise):
     X, y = load_digits()
     X = X.reshape(len(X), -1)
     rng = np.random.default_rng(seed)
@@ -285,12 +300,16 @@ def test_calibration_never_raises_the_held_out_cost_by_more_than_its_standard_er
     plain = calibrated.copy()
     plain._model.temperature = 1.0
     assert bagged.calibration.temperature == calibrated.temperature != 1.0
-    losses = [
-        -np.log(network.predict_proba(X[test])[np.arange(len(test)), y[test]].astype(float))
-        for network in (plain, calibrated)
-    ]
-    raised = losses[1] - losses[0]
-    assert raised.mean() <= losses[0].std() / np.sqrt(len(test))
+
+    def losses(temperature):
+        plain._model.temperature = temperature
+        answers = plain.predict_proba(X[test])[np.arange(len(test)), y[test]]
+        return -np.log(answers.astype(float))
+
+    best = bagged.calibration.temperature
+    for other in (1.0, 1.2 * best, best / 1.2):
+        raised = losses(best) - losses(other)
+        assert raised.mean() <= raised.std() / np.sqrt(len(test)), other  # of the paired difference
     assert bagged.calibration.cost_after <= bagged.calibration.cost_before
     assert bagged.calibration.cost_before == pytest.approx(bagged.oof_cost, rel=1e-9)
 
@@ -303,7 +322,8 @@ def test_a_temperature_of_single_members_is_not_that_of_the_fold():
     options = {"hidden": [30], "seed": 1, "epochs": 150, "optimizer": "adam", "learning_rate": 0.05}
     single = bag(X, y, n_networks=5, **options)
     several = bag(X, y, n_networks=15, repeats=3, calibrate=True, **options)
-    alone = Scores(single.oof_proba, as_examples(X, y, single.network._model.layout)).calibration()
+    examples = as_examples(X, y, single.network._model.layout)
+    alone = Scores(np.log(single.oof_proba), examples).calibration()
     assert 1 < several.calibration.temperature < 0.9 * alone.temperature
 
 
@@ -347,6 +367,57 @@ def test_one_bar_for_all(capsys):
     assert "5 networks" in text
     assert "100%" in text
     assert "val" in text
+
+
+class _Counted:
+    """A bar that keeps what it is told."""
+
+    def __init__(self):
+        self.steps = []
+
+    def update(self, n):
+        self.steps.append(n)
+
+    def set_description(self, desc, *, refresh): ...
+    def set_postfix_str(self, s, *, refresh): ...
+
+
+def test_the_bar_of_a_resumed_bag_begins_with_what_is_done(tmp_path, monkeypatch):
+    X, y = data()
+    small(X, y, checkpoint=tmp_path / "bag", n_networks=2)
+    bars = []
+
+    @contextmanager
+    def counted(wanted, total, initial=0):
+        bars.append((total, _Counted()))
+        yield bars[-1][1]
+
+    monkeypatch.setattr("sigmax._ensemble.bagging.progress_bar", counted)
+    bag(X, y, resume=tmp_path / "bag", epochs=6, progress=True)
+    (total, bar), per_epoch = bars[0], 102
+    assert total == 2 * 6 * per_epoch
+    assert sum(bar.steps) == total
+    assert min(bar.steps) >= 0
+    done = [step for step in bar.steps if step > 3 * per_epoch]
+    assert done == [4 * 101, 4 * 102] or done == [4 * 102, 4 * 101]
+
+
+def test_a_member_with_lbfgs_ends_between_two_blocks(monkeypatch):
+    X, y = data(20_000)
+    monkeypatch.setattr("sigmax._training.full_batch._BLOCK_BYTES", 0)  # 64 rows each
+    network = Network([4, 7, 2], seed=0)
+
+    class Ending(_Counted):
+        def update(self, n):
+            super().update(n)
+            if len(self.steps) == 3:
+                raise KeyboardInterrupt
+
+    bar = Ending()
+    with pytest.raises(KeyboardInterrupt):
+        fit(network._model, X, y, {"optimizer": "lbfgs", "epochs": 2}, bar=bar)
+    assert bar.steps == [0, 0, 0]  # of the first evaluation, which has 313 blocks
+    assert np.array_equal(network.parameters, Network([4, 7, 2], seed=0).parameters)
 
 
 def test_an_error_of_a_member_ends_the_others_and_names_it():
@@ -401,6 +472,13 @@ def test_a_warning_once():
         small(100 * X, y, epochs=3)
     assert [str(w.message)[:30] for w in found] == ["X has a root mean square of 10"]
     assert found[0].filename == __file__
+
+
+def test_the_kind_of_a_warning():
+    smaller = sigmax.errors.Change("a smaller", "learning_rate")
+    one, two = (TrainingWarning(f"X has entries up to {n}: ", smaller) for n in (3, 4.5))
+    assert one.kind == two.kind == "X has entries up to "
+    assert TrainingWarning("training stalled; try ", smaller).kind != one.kind
 
 
 # ---- checkpoints ---------------------------------------------------------------------------------
@@ -470,6 +548,56 @@ def test_a_new_bag_replaces_the_files_of_an_earlier_one(tmp_path):
     assert bits(found) == bits(small(X, y, l2=0.01))
 
 
+def files_in(folder):
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"hidden": [], "dropout": 0.1}, "dropout is 0.1"),
+        ({"schedule": lambda epoch: -1.0}, r"schedule\(0\) is -1"),
+        ({"class_weight": [1.0, 0.0], "y": np.arange(203) > 0}, "leave.* no row with a weight"),
+        ({"progress": True}, "tqdm"),
+    ],
+)
+def test_a_refused_bag_leaves_the_files_of_an_earlier_one(tmp_path, monkeypatch, given, message):
+    X, y = data()
+    small(X, y, checkpoint=tmp_path / "bag")
+    before = files_in(tmp_path)
+    monkeypatch.setitem(sys.modules, "tqdm.auto", None)
+    given = {"y": y, "hidden": [7], "epochs": 3, "checkpoint": tmp_path / "bag", **given}
+    with pytest.raises((ValueError, ImportError), match=message):
+        bag(X, **given)
+    assert files_in(tmp_path) == before
+
+
+def test_another_file_at_the_path_of_the_whole_stays(tmp_path):
+    X, y = data()
+    (tmp_path / "notes").write_text("my notes")
+    Network([4, 7, 2]).fit(X, y, epochs=1, checkpoint=tmp_path / "one")
+    before = files_in(tmp_path)
+    for name, message in (("notes", "notes: "), ("one", "checkpoint of one network")):
+        with pytest.raises(sigmax.FileFormatError, match=message):
+            small(X, y, checkpoint=tmp_path / name)
+    assert files_in(tmp_path) == before
+
+
+def test_sparse_rows_are_not_copied_for_all_members_at_once(tmp_path):
+    scipy_sparse = pytest.importorskip("scipy.sparse")
+    rng = np.random.default_rng(0)
+    X = scipy_sparse.random_array((20_000, 500), density=0.1, rng=rng, dtype=np.float32).tocsr()
+    y = rng.integers(0, 2, 20_000)
+    n_bytes = X.data.nbytes + X.indices.nbytes
+    options = {"hidden": [2], "epochs": 1, "batch_size": 5000, "seed": 0}
+    with sigmax.num_threads(1):
+        tracemalloc.start()
+        bag(X, y, n_networks=20, checkpoint=tmp_path / "bag", **options)
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+    assert peak < 8 * n_bytes
+
+
 def test_what_a_resumed_bag_refuses(tmp_path):
     X, y = data()
     path = tmp_path / "bag"
@@ -480,7 +608,7 @@ def test_what_a_resumed_bag_refuses(tmp_path):
         ({"repeats": 2}, "repeats is 2, but .*bag has 1"),
         ({"seed": 4}, "seed is 4, but .*bag has 3"),
         ({"hidden": [8]}, r"hidden is \(8,\), but .*bag has \(7,\)"),
-        ({"dtype": "float64"}, "dtype is float64, but .*bag has float32"),
+        ({"dtype": "float64"}, "dtype is 'float64', but .*bag has 'float32'"),
         ({"init": "glorot"}, "init is 'glorot', but .*bag has the weights"),
         ({"checkpoint": tmp_path / "new"}, "checkpoint is .*new', but .*bag is resumed"),
         ({"learning_rate": 0.5}, "learning_rate is 0.5, but .*bag.0 has 0.02"),
@@ -586,6 +714,8 @@ def test_a_stream_is_refused_with_a_remedy():
         ([[1.0], [2.0]], ["a", "b"], "y, row 0: 'a' is text"),
         ([[1.0], [2.0]], [0, np.nan], "y, row 1: label nan"),
         ([[1.0], [2.0]], [0, -1], "y, row 1: label -1"),
+        ([[1.0]] * 3, [0, 30000, 0], r"y, row 1: label 30000, but no row has 1; .*numpy.unique"),
+        ([[1.0]] * 2, [1, 1], "y, row 0: label 1, but no row has 0"),
         ([[1.0], [2.0]], [0], "X has 2 rows but y has 1"),
         ([[1.0], [2.0]], None, "y is missing"),
     ],
@@ -593,3 +723,13 @@ def test_a_stream_is_refused_with_a_remedy():
 def test_bad_rows(X, y, message):
     with pytest.raises((TypeError, ValueError), match=message):
         bag(X, y, n_networks=2)
+
+
+def test_labels_with_a_class_that_has_no_row():
+    """What the message recommends works."""
+    X, y = data()
+    gaps = np.where(y == 1, 2, 0)
+    with pytest.raises(ValueError, match="label 2, but no row has 1"):
+        small(X, gaps)
+    assert bits(small(X, np.unique(gaps, return_inverse=True)[1])) == bits(small(X, y))
+    assert small(X, np.eye(3)[gaps]).network.sizes == (4, 35, 3)

@@ -152,6 +152,17 @@ def test_callbacks_and_warnings():
     assert {w.filename for w in found} == {__file__}
 
 
+def test_a_printed_line_says_whose_it_is(capsys):
+    X, y = data()
+    settings = {**SETTINGS, "verbose": True, "max_iter": 200, "tol": 1.0, "n_iter_no_change": 2}
+    SigmaxClassifier(**settings).fit(X, y)
+    lines = capsys.readouterr().out.splitlines()
+    assert {line[:11] for line in lines} == {f"Network {m}: " for m in range(4)}
+    assert any("Training loss did not improve" in line for line in lines)
+    SigmaxClassifier(**{**settings, "n_networks": 1}).fit(X, y)
+    assert capsys.readouterr().out.startswith("Iteration 1, loss")
+
+
 def test_ctrl_c_keeps_what_was_trained():
     X, y = data()
     calls = []

@@ -2,9 +2,11 @@
 
 import copy
 import inspect
+import itertools
 import pickle
 import subprocess
 import sys
+import warnings
 
 import numpy as np
 import processes
@@ -164,7 +166,6 @@ def test_an_adaptive_rate_ends_where_it_is_too_small(rng, capsys):
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # older scikit-learn, newer SciPy
 def test_lbfgs_finds_the_optimum_that_mlp_classifier_finds(rng):
-    pytest.importorskip("scipy")
     X, y = three_classes(rng)
     settings = {
         "hidden_layer_sizes": (),
@@ -181,7 +182,6 @@ def test_lbfgs_finds_the_optimum_that_mlp_classifier_finds(rng):
 
 
 def test_lbfgs_stops_after_max_iter(rng):
-    pytest.importorskip("scipy")
     X, y = three_classes(rng)
     with pytest.warns(ConvergenceWarning, match="max_iter=3"):
         few = SigmaxClassifier(solver="lbfgs", max_iter=3, random_state=0).fit(X, y)
@@ -190,7 +190,6 @@ def test_lbfgs_stops_after_max_iter(rng):
 
 
 def test_lbfgs_stops_below_tol_and_after_max_fun(rng):
-    pytest.importorskip("scipy")
     X, y = three_classes(rng)
     settings = {"solver": "lbfgs", "random_state": 0, "max_iter": 5000}
     rough = SigmaxClassifier(tol=0.05, **settings).fit(X, y)
@@ -697,8 +696,13 @@ def test_a_class_weight_that_can_be_no_class(rng):
 
 
 @unconverged
-@pytest.mark.parametrize("form", [np.asarray, np.ndarray.tolist, sparse.csr_array, "pandas"])
-@pytest.mark.parametrize("dtype", [int, float, bool])
+@pytest.mark.parametrize(
+    ("form", "dtype"),
+    [
+        *itertools.product([np.asarray, np.ndarray.tolist, "pandas"], [int, float, bool, object]),
+        *itertools.product([sparse.csr_array], [int, float, bool]),  # SciPy has none of objects
+    ],
+)
 def test_one_hot_targets_name_the_call_that_helps(rng, form, dtype):
     if form == "pandas":
         form = pytest.importorskip("pandas").DataFrame
@@ -719,6 +723,8 @@ def test_soft_targets_are_what_network_fit_takes(rng):
     X, y = rng.normal(size=(30, 4)), rng.dirichlet([1.0, 1.0, 1.0], 30)
     with pytest.raises(ValueError, match=r"y has probabilities, \(30, 3\), .*Network.fit trains"):
         SigmaxClassifier().fit(X, y)
+    with pytest.raises(ValueError, match="y has probabilities"):
+        SigmaxClassifier().fit(X, y.astype(object))
     sigmax.Network([4, 3], seed=0).fit(X, y, epochs=1)
     with pytest.raises(ValueError, match="y is continuous-multioutput; expected one class per row"):
         SigmaxClassifier().fit(X, y + 0.1)
@@ -732,6 +738,9 @@ def test_bad_targets_are_refused(rng):
         SigmaxClassifier().fit(X, np.full(len(X), "ant"))
     with pytest.raises(ValueError, match="Unknown label type"):
         SigmaxClassifier().fit(X, rng.normal(size=len(X)))
+    with warnings.catch_warnings(), pytest.raises(ValueError, match="y contains NaN"):
+        warnings.simplefilter("error")
+        SigmaxClassifier().fit(X, np.where(np.arange(len(X)) % 3, np.nan, 1.0))
 
 
 @pytest.mark.parametrize(

@@ -62,6 +62,37 @@ def test_the_network_of_a_classifier_puts_them_right(iris, frame, tmp_path):
         np.testing.assert_array_equal(network.predict_proba(frame[NAMES[::-1]]), expected)
 
 
+@pytest.mark.parametrize(
+    "options",
+    [{}, {"n_networks": 2}, {"solver": "lbfgs"}, {"early_stopping": True}],
+    ids=str,
+)
+def test_the_network_has_the_names_while_it_is_trained(iris, frame, options):
+    answers = []
+
+    def callback(network, epoch, history):
+        turned = frame[NAMES[::-1]]
+        answers.append((network.predict_proba(turned), network.predict_proba(frame)))
+
+    settings = {**SETTINGS, "max_iter": 2, "standardize": True}
+    SigmaxClassifier(**settings, **options, callbacks=[callback]).fit(frame, iris[1])
+    assert len(answers) >= 2
+    for ours, right in answers:
+        np.testing.assert_array_equal(ours, right)
+
+
+def test_an_error_in_training_leaves_the_names_as_they_were(iris, frame):
+    def fail(network, epoch, history):
+        raise RuntimeError("stop")
+
+    classifier = SigmaxClassifier(**SETTINGS, warm_start=True).fit(iris[0], iris[1])
+    network = classifier.network_
+    classifier.set_params(warm_start=False, callbacks=[fail])
+    with pytest.raises(RuntimeError, match="stop"):
+        classifier.fit(frame, iris[1])
+    assert classifier.network_ is network and network.column_names is None
+
+
 def test_without_names_a_file_has_none(iris, frame, tmp_path):
     X, y = iris
     classifier = SigmaxClassifier(**SETTINGS, random_state=1).fit(frame, y)
@@ -138,6 +169,42 @@ def test_tiny_weights_are_named_and_the_remedies_work(iris, solver, early_stoppi
     assert not hasattr(made, "network_")
     assert made.fit(X, y, sample_weight=weights / np.max(weights)).score(X, y) > 0.8
     assert made.set_params(alpha=0).fit(X, y, sample_weight=weights).score(X, y) > 0.8
+
+
+@pytest.mark.parametrize("solver", ["adam", "sgd", "lbfgs"])
+@pytest.mark.parametrize("size", [1e-8, 1e-10, 1e-12])
+def test_small_weights_that_let_the_penalty_prevail_are_named(rng, solver, size):
+    X = rng.normal(size=(60, 3))
+    y, weights = (X[:, 0] > 0).astype(int), np.full(60, size)
+    made = SigmaxClassifier((8,), solver=solver, max_iter=200, random_state=0)
+    made.set_params(learning_rate_init=0.05)
+    with pytest.raises(ValueError, match=f"sample_weight has a mean of {size:.3g}, .*alpha=0"):
+        made.fit(X, y, sample_weight=weights)
+    assert made.fit(X, y, sample_weight=weights / np.max(weights)).score(X, y) > 0.8
+    assert made.set_params(alpha=0).fit(X, y, sample_weight=weights).score(X, y) > 0.8
+    made.set_params(alpha=1e-3 * size).fit(X, y, sample_weight=weights)  # small beside them
+    assert made.score(X, y) > 0.8
+
+
+def test_a_large_alpha_is_the_users_choice(iris):
+    X, y = iris
+    made = SigmaxClassifier(**{**SETTINGS, "max_iter": 2}, alpha=1e4)
+    made.fit(X, y, sample_weight=np.full(len(y), 0.5))
+
+
+def test_the_factor_that_is_tiny_is_named(iris):
+    X, y = iris
+    tiny = dict.fromkeys(range(3), 1e-20)
+    made = SigmaxClassifier(**SETTINGS, class_weight=tiny)
+    for weights in (None, np.ones(len(y))):
+        with pytest.raises(ValueError, match=r"^class_weight is at most 1e-20, .* / 1e-20, or"):
+            made.fit(X, y, sample_weight=weights)
+        with pytest.raises(ValueError, match=r"^class_weight: the largest weight is 1e-20"):
+            made.partial_fit(X, y, sample_weight=weights, classes=range(3))
+    made.set_params(class_weight={0: 2.0})
+    for call in (made.fit, lambda *a, **k: made.partial_fit(*a, **k, classes=range(3))):
+        with pytest.raises(ValueError, match=r"^sample_weight"):
+            call(X, y, sample_weight=np.full(len(y), 1e-20))
 
 
 @pytest.mark.parametrize("solver", ["adam", "lbfgs"])

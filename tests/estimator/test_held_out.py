@@ -257,6 +257,21 @@ def test_names_of_columns_are_compared(parts):
 
 
 @unconverged
+def test_validation_data_are_compared_with_the_x_of_their_call(parts):
+    frames = pytest.importorskip("pandas")
+    X, y, X_val, y_val = parts
+    classifier = SigmaxClassifier(**SETTINGS).fit(frames.DataFrame(X, columns=list("abcde")), y)
+    classifier.fit(X[:, :3], y, X_val=X_val[:, :3], y_val=y_val)
+    assert classifier.n_features_in_ == 3 and not hasattr(classifier, "feature_names_in_")
+
+
+def test_validation_labels_that_are_one_number(parts):
+    X, y, X_val, _ = parts
+    with pytest.raises(ValueError, match=r"^y_val should be a 1d array"):
+        SigmaxClassifier(**SETTINGS).fit(X, y, X_val=X_val, y_val=3)
+
+
+@unconverged
 def test_validation_scores_go_on_with_warm_start(parts):
     X, y, X_val, y_val = parts
     classifier = SigmaxClassifier(**{**SETTINGS, "early_stopping": False, "warm_start": True})

@@ -155,6 +155,10 @@ def test_csv_mistakes_in_weights_and_missing_values(write, text, options, messag
     ("text", "n_rows"),
     [
         ("1,2,yes\n3,4,no\n", 2),  # a text label makes no header
+        ("1,2,3,kind\n4,5,6,no\n7,8,9,no\n", 2),  # numbers of columns, and no class
+        ("1,2,3,yes\n4,5,6,no\n7,8,9,yes\n", 3),
+        ("1,2,3,yes\n4,5,6,no\n", 2),  # too few rows for a class to occur twice
+        ("1,2,4,kind\n4,5,6,no\n7,8,9,no\n", 3),
         ("0,1,label\n3,4,7\n5,6,8\n", 2),  # text over a number does
         ("a,b,c\n3,4,7\n", 1),
         ("0,1,2,label\n3,4,7,x\n5,6,8,y\n", 2),  # as pandas names columns without a name

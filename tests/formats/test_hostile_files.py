@@ -36,8 +36,11 @@ def test_a_file_that_is_absent(path):
 
 
 def test_a_folder_instead_of_a_file(tmp_path):
-    with pytest.raises(OSError):
+    with pytest.raises(IsADirectoryError, match=f"{tmp_path.name} is a folder; expected a model"):
         sigmax.Network.load(tmp_path)
+    network = sigmax.Network([2, 2], seed=0)
+    with pytest.raises(IsADirectoryError, match="is a folder; expected a checkpoint file"):
+        network.fit(np.eye(2), [0, 1], resume=tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -336,6 +339,8 @@ ADDED_LIES = [
             (np.array(["sizes"]), "required_fields is <U5"),
         ]
     ),
+    ({"required_fields": json_of(["surprise"])}, "has 'surprise', which is missing"),
+    ({"required_fields": np.array(["sizes"])}, "required_fields is <U5"),
     ({"format_version": np.int64(2), "required_fields": json_of([]), "Odd": ONES}, "'Odd.npy'"),
 ]
 

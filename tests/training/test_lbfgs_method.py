@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 import pytest
+from sigmax._training import line_search
 from sigmax._training.lbfgs import MEMORY, Lbfgs, LbfgsState, Pair, dot
 from sigmax._training.line_search import MAX_TRIALS, LineSearch
 
@@ -79,6 +80,47 @@ def steep_to_the_right(a):
     return flat(a, 0.001, 0.01)
 
 
+# Tables 1 to 6 of the paper: mu and eta, and for the first trials 1e-3, 1e-1, 1e1 and 1e3 how often
+# the function is evaluated, the step that is found, and the slope there.
+TABLES = {
+    rational: (1e-3, 1e-1, [(6, 1.4, -9.2e-3), (3, 1.4, 4.7e-3), (1, 10, 9.4e-3), (4, 37, 7.3e-4)]),
+    quintic: (1e-1, 1e-1, [(12, 1.6, 0), (8, 1.6, 0), (8, 1.6, 0), (11, 1.6, 0)]),
+    wavy: (1e-1, 1e-1, [(12, 1, -5.1e-5), (12, 1, -1.9e-4), (10, 1, -2e-6), (13, 1, -1.6e-5)]),
+    flat: (
+        1e-3,
+        1e-3,
+        [(4, 0.085, -6.9e-5), (1, 0.1, -4.9e-5), (3, 0.35, -2.9e-6), (4, 0.83, 1.6e-5)],
+    ),
+    steep: (
+        1e-3,
+        1e-3,
+        [(6, 0.075, 1.9e-4), (3, 0.078, 7.4e-4), (7, 0.073, -2.6e-4), (8, 0.076, 4.5e-4)],
+    ),
+    steep_to_the_right: (
+        1e-3,
+        1e-3,
+        [(13, 0.93, 5.2e-4), (11, 0.93, 8.4e-5), (8, 0.92, -2.4e-4), (11, 0.92, -3.2e-4)],
+    ),
+}
+
+
+@pytest.mark.parametrize("function", TABLES, ids=lambda f: f.__name__)
+@pytest.mark.parametrize("row", range(4))
+def test_evaluations_steps_and_slopes_are_those_of_the_papers_tables(function, row, monkeypatch):
+    mu, eta, rows = TABLES[function]
+    monkeypatch.setattr(line_search, "_MU", mu)
+    monkeypatch.setattr(line_search, "_ETA", eta)
+    monkeypatch.setattr(line_search, "_NARROW", 0.0)  # the paper ends at the two conditions alone
+    search = LineSearch(*function(0.0), 10.0 ** (2 * row - 3))
+    while not search.tell(*function(search.step)):
+        assert search.trials < MAX_TRIALS
+    evaluations, step, slope = rows[row]
+    assert search.trials == evaluations
+    assert search.step == pytest.approx(step, rel=0.03)
+    # two digits are printed; in table 2 the slopes are 0 but for rounding errors
+    assert function(search.step)[1] == pytest.approx(slope, rel=0.03, abs=5e-8)
+
+
 @pytest.mark.parametrize("step", [1e-3, 1e-1, 1e1, 1e3])
 @pytest.mark.parametrize(
     "function", [rational, quintic, wavy, flat, steep, steep_to_the_right], ids=lambda f: f.__name__
@@ -93,6 +135,40 @@ def test_the_functions_of_the_paper(function, step):
     assert found <= value + 1e-3 * search.step * slope
     # of an interval that is short for its place, any point is taken
     assert abs(at) <= 0.9 * abs(slope) or search.trials > 2
+
+
+def test_a_slope_that_hardly_falls_goes_a_limited_way_to_the_other_end():
+    search = LineSearch(0.0, -1.0, 1.0)
+    assert not search.tell(-0.05, 1.0)  # a minimiser is between 0 and 1
+    assert search.step == 0.5
+    assert not search.tell(-0.3, 0.95)  # lower, where the slopes would reach 0 only below step 0
+    assert search.step == pytest.approx(0.5 - 0.66 * 0.5)
+
+
+@pytest.mark.parametrize(
+    ("value", "slope", "enough"),
+    [(-0.00101, 0.0, True), (-0.00099, 0.0, False), (-0.5, 0.9, True), (-0.5, -0.91, False)],
+)
+def test_the_conditions_of_sufficient_decrease_and_curvature(value, slope, enough):
+    assert LineSearch(0.0, -1.0, 1.0).tell(value, slope) == enough
+
+
+def test_extrapolation_goes_at_least_eleven_tenths_of_the_last_stride_on():
+    search = LineSearch(0.0, -1.0, 1.0)
+    assert not search.tell(-5.0, -10.0)
+    assert search.step == 1 + 4 * 1
+    assert not search.tell(-25.0, -1.0)  # both the cubic's minimum and the secant's are near 5.4
+    assert search.step == pytest.approx(5 + 1.1 * (5 - 1))
+
+
+def test_a_short_interval_ends_the_search_at_its_best_step():
+    search, steps = LineSearch(0.0, -1.0, 1.0), []
+    while not search.tell(*((-1.0, -0.95) if search.step == 1 else (-0.9, 5.0))):
+        steps.append(search.step)
+    *before, shortest, best = steps
+    assert best == search.step == 1
+    assert shortest - 1 <= 0.1 * shortest
+    assert all(step - 1 > 0.1 * step for step in before if step != 1)
 
 
 def test_a_search_without_a_lower_point_returns_to_its_beginning():

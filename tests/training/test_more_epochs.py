@@ -5,6 +5,8 @@ import pytest
 import sigmax
 from checkpoint_files import change, refused, set_json
 from helpers import what_it_holds
+from sigmax._training import checkpoint_file as checkpoints
+from sigmax._training.run import Run
 
 SIZES = (6, 7, 3)
 ROWS = 60
@@ -198,6 +200,33 @@ def test_a_file_with_the_best_parameters_alone(path, data):
     words = "epochs is 31", "only the best parameters", "30 epochs"
     refused(path, data, ValueError, *words, network=new_network(), epochs=31)
     assert new_network().fit(*data, resume=path, epochs=30).epochs == 30
+
+
+def test_ctrl_c_before_the_best_parameters_are_put_back(path, data, monkeypatch):
+    options = {**EARLY, "patience": 99}
+    whole = new_network()
+    expected = whole.fit(*data, epochs=9, **options)
+    restore_best, calls = Run.restore_best, []
+
+    def interrupted(self):
+        calls.append(self)
+        if len(calls) == 1:
+            raise KeyboardInterrupt
+        restore_best(self)
+
+    monkeypatch.setattr(Run, "restore_best", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        new_network().fit(*data, epochs=5, checkpoint=path, **options)
+    monkeypatch.undo()
+    state = checkpoints.load(path).state
+    assert state.last is not None and not state.finished  # it is over, but for its last checkpoint
+    callbacks = [stop_after(7, KeyboardInterrupt)]
+    with pytest.raises(KeyboardInterrupt):
+        new_network().fit(*data, resume=path, epochs=9, callbacks=callbacks)
+    assert checkpoints.load(path).state.last is None  # no longer those to go on from
+    network = new_network()
+    history = network.fit(*data, resume=path, callbacks=[lambda *_: None])
+    equal(network, history, whole, expected)
 
 
 @pytest.mark.parametrize(

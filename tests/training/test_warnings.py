@@ -101,6 +101,39 @@ def test_a_deep_network_that_stands_still_says_what_to_try(digits):
         assert word in text
 
 
+@pytest.mark.parametrize("sizes", [[3, 2], [3, 2, 2]], ids=str)
+def test_an_optimum_where_nothing_can_be_learnt_is_no_stall(sizes):
+    # each row three times with either label, but once more with label 1
+    X = np.repeat(np.random.default_rng(0).normal(size=(30, 3)), 7, axis=0)
+    y = np.tile([0, 0, 0, 1, 1, 1, 1], 30)
+    network = sigmax.Network(sizes, dtype="float64", seed=0)
+    network.weights[0][...] *= 9
+    options = {"optimizer": "lbfgs", "epochs": 500, "gtol": 1e-9, "l2": 1e-3}
+    histories = []
+    found = warned(lambda: histories.append(network.fit(X, y, **options)))
+    assert histories[0].stopped == "converged" and histories[0].epochs >= 10
+    assert not found
+
+
+def test_lbfgs_that_converged_for_want_of_a_gradient_says_so(digits):
+    X, y, _, _ = digits
+    options = {"optimizer": "lbfgs", "epochs": 500}
+    histories = []
+
+    def fit(sizes, X, **more):
+        network = sigmax.Network(sizes, dtype="float64", seed=0)
+        found = warned(lambda: histories.append(network.fit(X, y, **options, **more)))
+        text = str(found[0].message)
+        assert histories[-1].stopped == "converged"
+        assert "stalled" in text
+        return text
+
+    text = fit([64, 20, 20, 20, 20, 20, 20, 20, 10], X / 16)
+    assert "fewer hidden layers" in text and "standardize" not in text
+    assert "less l2" in fit([64, 10, 10], X / 16, l2=1.0, gtol=1e-9)
+    assert "standardize=True" in fit([64, 10], X * 1e-9)
+
+
 def test_a_rate_that_is_too_small_says_so(digits):
     X, y, _, _ = digits
     network = sigmax.Network([64, 30, 10], seed=0)

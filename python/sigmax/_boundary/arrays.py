@@ -8,12 +8,18 @@ from __future__ import annotations
 
 import math
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
-from sigmax._boundary.frames import column_names, no_numbers, of_objects, values_of
+from sigmax._boundary.frames import (
+    column_names,
+    no_numbers,
+    of_objects,
+    require_no_dates,
+    values_of,
+)
 from sigmax._sigmax import ffi, lib
 
 if TYPE_CHECKING:
@@ -39,24 +45,37 @@ def is_sparse(value: object) -> bool:
     return hasattr(value, "tocsr") and hasattr(value, "nnz")
 
 
-def as_numbers(value: object, name: str, hint: str = "", *, missing_allowed: bool = False) -> Array:
+def as_numbers(
+    value: object,
+    name: str,
+    hint: str = "",
+    *,
+    missing_allowed: bool = False,
+    columns: Sequence[str] | None = None,
+) -> Array:
     """View value as a plain array of real numbers, not yet converted.
 
     An array of objects that are numbers becomes float64. With missing_allowed, a masked entry
-    becomes NaN; otherwise it raises a ValueError.
+    becomes NaN; otherwise it raises a ValueError. columns are the names of X's columns, where the
+    caller knows them; errors call columns by their names.
     """
     if is_sparse(value):
         raise TypeError(f"{name} is a sparse matrix; expected a dense array: {name}.toarray()")
+    if columns is None and name.startswith("X"):
+        columns = column_names(value, name)
+    require_no_dates(value, name, columns)
+    value = gathered(value)
     mask = mask_of(value)
     if mask is not None and not missing_allowed:
         raise masked(name, mask)
-    columns = column_names(value)
     try:
         if mask is not None:
-            value = np.array(value, subok=False)  # a copy, without the mask
-            if value.dtype == object:
-                value[mask] = None  # whatever is behind it
-        array = values_of(value) if hasattr(value, "dtypes") else np.asarray(value)
+            array = np.array(value, subok=False)  # a copy, without the mask
+            if array.dtype.kind not in "biuf":
+                array = array.astype(object)
+                array[mask] = None  # whatever is behind it
+        else:
+            array = values_of(value) if hasattr(value, "dtypes") else np.asarray(value)
     except ValueError as error:
         raise ValueError(f"{name} is no array of numbers: {error}") from error
     except TypeError as error:
@@ -71,9 +90,25 @@ def as_numbers(value: object, name: str, hint: str = "", *, missing_allowed: boo
     return array
 
 
+def gathered(value: object) -> object:
+    """Return a list of masked arrays as one of them, and anything else as it is.
+
+    NumPy alone would take what is behind their masks.
+    """
+    module = sys.modules.get("numpy.ma")  # without that module there is no masked array either
+    if module is None or not isinstance(value, list | tuple):
+        return value
+    if not any(isinstance(part, module.MaskedArray) for part in value):
+        return value
+    # part by part: of a masked number, as a list of one row has them, NumPy makes NaN and warns
+    data = np.array([module.getdata(part) for part in value])
+    return module.array(data, mask=np.array([module.getmaskarray(part) for part in value]))
+
+
 def mask_of(value: object) -> Array | None:
     """Return the mask of a masked array (True: masked), or None where nothing is masked."""
-    module = sys.modules.get("numpy.ma")  # without that module there is no masked array either
+    value = gathered(value)
+    module = sys.modules.get("numpy.ma")
     if module is None or not isinstance(value, module.MaskedArray) or not module.is_masked(value):
         return None
     mask: Array = module.getmaskarray(value)
@@ -84,7 +119,9 @@ def masked(name: str, mask: Array) -> ValueError:
     """Return the error for an array with masked entries, which names the first of them."""
     index = np.argwhere(mask)[0].tolist()
     place = f"{name}, row {index[0]}" if len(index) == 1 else place_of(name, tuple(index))
-    remedy = ", or nan='mean' in fit, which takes them for missing values" if mask.ndim == 2 else ""
+    remedy = ""
+    if mask.ndim == 2 and name.startswith("X"):
+        remedy = ", or nan='mean' in fit, which takes them for missing values"
     return ValueError(f"{place}: masked; expected an array without masked entries{remedy}")
 
 

@@ -150,7 +150,8 @@ def _add_train(subparsers: _Subparsers) -> None:
         dest="from_model",
         metavar="MODEL",
         help="train this model further, for --epochs epochs: its sizes, dtype, seed, preparation "
-        "and classes stay (--output may be the same file)",
+        "and classes stay (--output may be the same file); with --resume, of a training that began "
+        "so, it gives the classes",
     )
     train.add_argument("--quiet", action="store_true", help="print nothing but errors and warnings")
     _add_network_options(train)

@@ -11,9 +11,13 @@ from typing import Any
 
 from sigmax import files
 from sigmax._command.shared import UserError
+from sigmax._model.model import Model
 from sigmax._training import resuming
 from sigmax._training.checkpoint_file import Checkpoint
 from sigmax.network import Network
+
+# The options, each with a value, that a command with --resume takes the place of.
+_NOT_WITH_RESUME = ("--resume", "--checkpoint", "--init")
 
 
 class Interrupted(KeyboardInterrupt):
@@ -23,8 +27,12 @@ class Interrupted(KeyboardInterrupt):
 # ---- from a model or a checkpoint ---------------------------------------------------------------
 
 
-def trained_model(arguments: argparse.Namespace) -> files.StoredModel:
-    """Return the model of --from; options that contradict it raise UserError.
+def trained_model(
+    arguments: argparse.Namespace, resumed: Checkpoint | None = None
+) -> files.StoredModel:
+    """Return the model of --from; options, and a checkpoint, that contradict it raise UserError.
+
+    Of a checkpoint to resume, whose training began from this model, it gives the classes.
 
     Examples
     --------
@@ -33,6 +41,14 @@ def trained_model(arguments: argparse.Namespace) -> files.StoredModel:
     """
     stored = files.load(arguments.from_model)
     network = stored.network
+    if resumed is not None:
+        layout = resumed.model.layout
+        if (layout.sizes, layout.dtype) != (network.sizes, network.dtype):
+            raise UserError(
+                f"--from {arguments.from_model} is a network {list(network.sizes)} of "
+                f"{network.dtype}, but {resumed.path} is of {list(layout.sizes)} of "
+                f"{layout.dtype}; expected the model from which that training began"
+            )
     hidden = ",".join(map(str, network.sizes[1:-1])) or "none"
     for name, own in (("hidden", hidden), ("dtype", str(network.dtype)), ("seed", network.seed)):
         given = getattr(arguments, name)
@@ -48,7 +64,7 @@ def trained_model(arguments: argparse.Namespace) -> files.StoredModel:
     return stored
 
 
-def fills_missing(network: Network) -> bool:
+def fills_missing(network: Network | Model) -> bool:
     """Return whether a network fills missing values in by itself.
 
     Examples
@@ -98,16 +114,20 @@ def going_on(arguments: argparse.Namespace, checkpoint: str | None) -> Iterator[
 
 
 def _command_that_goes_on(command_line: Sequence[str], checkpoint: str) -> str:
-    """Return the command that resumes from a checkpoint: the same one with --resume alone."""
-    kept, skip = [], False
-    for word in command_line:
+    """Return the command that resumes from a checkpoint: the same one with --resume for others.
+
+    Words after "--" are no options, and stay at the end.
+    """
+    options, kept, skip = list(command_line), [], False
+    names = options[options.index("--") :] if "--" in options else []
+    for word in options[: len(options) - len(names)]:
         if skip:
             skip = False
-        elif word in ("--resume", "--checkpoint", "--from"):
+        elif word in _NOT_WITH_RESUME:
             skip = True
-        elif not word.startswith(("--resume=", "--checkpoint=", "--from=")):
+        elif not word.startswith(tuple(f"{option}=" for option in _NOT_WITH_RESUME)):
             kept.append(word)
-    return shlex.join(["sigmax", *kept, "--resume", checkpoint])
+    return shlex.join(["sigmax", *kept, "--resume", checkpoint, *names])
 
 
 def _changed_at(path: str | None) -> int | None:

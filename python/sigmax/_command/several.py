@@ -7,11 +7,9 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from sigmax._command.shared import UserError
-from sigmax._ensemble import bag_file
 from sigmax._ensemble.bagging import Bagged, bag
-from sigmax._ensemble.plan import FEWEST_SCORERS
+from sigmax._ensemble.plan import FEWEST_SCORERS, Plan, is_bag, load, member_path
 from sigmax._training import checkpoint_file
-from sigmax.errors import FileFormatError
 
 if TYPE_CHECKING:
     from sigmax._training.checkpoint_file import Checkpoint
@@ -19,24 +17,28 @@ if TYPE_CHECKING:
     from sigmax.network import Network
 
 
-def stored(path: str) -> tuple[Checkpoint, bag_file.BagFile | None]:
-    """Return a checkpoint to resume; of several networks, that of the first, and that of the whole.
+def stored(path: str) -> tuple[Checkpoint, Plan | None]:
+    """Return a checkpoint to resume; of several networks, that of the first, and the plan of all.
 
     Examples
     --------
     >>> checkpoint, whole = stored("run.npz")
     """
-    try:
-        whole = bag_file.load(path)
-    except FileFormatError:
+    if not is_bag(path):
         return checkpoint_file.load(path), None
-    return checkpoint_file.load(bag_file.member_path(path, 0)), whole
+    whole = load(path)
+    return checkpoint_file.load(member_path(path, 0)), whole
 
 
-def wanted(arguments: argparse.Namespace, whole: bag_file.BagFile | None) -> bool:
+def wanted(arguments: argparse.Namespace, whole: Plan | None) -> bool:
     """Return whether several networks are to be trained, or raise UserError."""
     repeats = arguments.repeats
     if whole is not None:
+        if arguments.calibrate and arguments.validation is None and not whole.calibrate:
+            raise UserError(
+                f"--calibrate: {whole.path} was begun without it; expected it omitted, or "
+                "--validation with rows that nobody trained on"
+            )
         return True
     if arguments.networks is None or arguments.networks == 1:
         if repeats is not None:

@@ -29,8 +29,8 @@ from sigmax._command.shared import (
     read,
     targets,
 )
+from sigmax._data.columns import NamedArray
 from sigmax._data.examples import Examples
-from sigmax._data.splitting import held_out
 from sigmax._data.weighting import as_weights
 from sigmax._ensemble.bagging import Bagged
 from sigmax._formats import archive
@@ -40,6 +40,7 @@ from sigmax._model.inference import score
 from sigmax._training.checkpoint_file import Checkpoint
 from sigmax._training.history import History
 from sigmax._training.options import DEFAULTS, OPTION_NAMES, chosen
+from sigmax._training.training_data import divide
 from sigmax.errors import Change, Mention, Part, TrainingWarning, joined
 from sigmax.network import Network
 
@@ -150,12 +151,19 @@ def _plan(arguments: argparse.Namespace) -> _Plan:
     _check_arguments(arguments, given)
     resumed, whole = (None, None) if arguments.resume is None else several.stored(arguments.resume)
     wants_several = several.wanted(arguments, whole)
-    began = None if arguments.from_model is None else trained_model(arguments)
+    if whole is not None and arguments.from_model is not None:
+        raise UserError(
+            f"--from with --resume: the networks of {arguments.resume} began with weights of their "
+            "own; expected --resume alone"
+        )
+    began = None if arguments.from_model is None else trained_model(arguments, resumed)
     in_use = _options_in_use(given, resumed)
     wanted = {"dtype": _dtype(arguments, resumed), "missing": in_use["nan"] == "mean"}
     if began is not None:
         wanted["dtype"] = str(began.network.dtype)
         wanted["missing"] |= fills_missing(began.network)
+    if resumed is not None:
+        wanted["missing"] |= fills_missing(resumed.model)
     n_features = None if began is None else began.network.sizes[0]
     stored_columns = None
     if resumed is not None:
@@ -195,7 +203,7 @@ def _plan(arguments: argparse.Namespace) -> _Plan:
         **wanted,
     )
     divisor = _divisor(arguments, in_use)
-    if began is None:
+    if began is None or resumed is not None:
         network = _network(arguments, training.X.shape[1], n_classes, resumed)
     else:
         network = began.network
@@ -216,7 +224,7 @@ def _plan(arguments: argparse.Namespace) -> _Plan:
         wants_several,
     )
     plan.say(f"network {_shape(network)}: {network.n_parameters} parameters, {network.dtype}")
-    if began is not None:
+    if began is not None and resumed is None:
         epochs = network.epochs_trained
         plan.say(f"going on from {arguments.from_model}, trained for {epochs} epochs")
     if whole is not None:
@@ -272,7 +280,10 @@ def _finish(plan: _Plan) -> _Result:
         weights = training.weights
         if weights is not None:
             weights = as_weights(weights, len(fitted_on), "sample_weight")
-        rows, held = held_out(fitted_on.weighted(weights), fraction, network.seed)
+        of_classes = chosen(
+            {"class_weight": plan.in_use["class_weight"]}, "train", OPTION_NAMES
+        ).class_weight
+        rows, held = divide(network._model, fitted_on, fraction, weights, of_classes)
         fitted_on = fitted_on.take(rows)
         purpose, beside = "validation", _Data(training.X[held], training.y[held])
         plan.say(f"held out for validation: {len(held)} of the rows")
@@ -314,11 +325,6 @@ def _check_arguments(arguments: argparse.Namespace, given: Mapping[str, Any]) ->
         chosen({k: v for k, v in given.items() if k != "class_weight"}, "train", OPTION_NAMES)
     elif arguments.init is not None:
         raise UserError("--init with --resume: the weights are those of the checkpoint")
-    if arguments.from_model is not None and arguments.resume is not None:
-        raise UserError(
-            "--from with --resume: a training begins from a model or resumes a checkpoint; "
-            "expected one of them"
-        )
     if arguments.from_model is not None and arguments.init is not None:
         raise UserError("--init with --from: the weights are those of the model")
     inputs = [arguments.data, arguments.labels, arguments.validation, arguments.validation_labels]
@@ -459,20 +465,8 @@ def _quotient(X: NDArray[Any], dtype: np.dtype[Any], divisor: float | None) -> N
     return quotient
 
 
-@dataclass(frozen=True)
-class _Named:
-    """An array with names for its columns, which `Network.fit` keeps."""
-
-    array: NDArray[Any]
-    columns: tuple[str, ...]
-
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
-        """Return the array itself."""
-        return self.array if dtype is None else self.array.astype(dtype)
-
-
 def _with_names(X: NDArray[Any], names: tuple[str, ...] | None) -> Any:
-    return X if names is None else _Named(X, names)
+    return X if names is None else NamedArray(X, names)
 
 
 def _divide_first_layer(network: Network, divisor: float) -> None:

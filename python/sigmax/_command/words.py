@@ -17,17 +17,24 @@ def flag(name: str) -> str:
     return "--" + name.replace("_", "-")
 
 
+# flags of arguments that are no options of training
+_OTHERS = {
+    "n_networks": "--networks",
+    **{name: flag(name) for name in ("repeats", "calibrate", "hidden", "dtype", "seed", "init")},
+}
+
+
 class Flags(Words):
     """The words of the shell."""
 
     def name(self, name: str) -> str:
         """Return the flag of an option; other arguments keep their names."""
-        return flag(name) if name in OPTIONS else name
+        return flag(name) if name in OPTIONS else _OTHERS.get(name, name)
 
     def mention(self, mention: Mention) -> str:
         """Return a flag with its value: "--optimizer adam", "--standardize", "--l2 is 1"."""
         name, value = self.name(mention.name), mention.value
-        if mention.name not in OPTIONS or value is NO_VALUE:
+        if name == mention.name or value is NO_VALUE:
             return super().mention(mention)
         if mention.link == " is ":
             return f"{name} is {'not given' if value is None else repr(value)}"

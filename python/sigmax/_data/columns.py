@@ -9,16 +9,15 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-
-from sigmax._boundary.frames import column_names
 
 if TYPE_CHECKING:
     from sigmax._boundary.arrays import Array
 
 _SHOWN = 6  # names in a message
+_LONGEST_REMEDY = 200  # characters
 
 
 @dataclass(frozen=True)
@@ -36,8 +35,10 @@ class Columns:
     names: tuple[str, ...] | None = None
     missing_allowed: bool = False
 
-    def order_of(self, X: object, name: str = "X") -> Array | None:
+    def order_of(self, X: object, found: Sequence[str] | None, name: str = "X") -> Array | None:
         """Return the positions in X of the model's columns, or None where X is in its order.
+
+        found are the names of X's columns, if it has some.
 
         Raises
         ------
@@ -46,22 +47,49 @@ class Columns:
 
         Examples
         --------
-        >>> Columns(("a", "b")).order_of(pandas.DataFrame({"b": [1.0], "a": [2.0]}))
+        >>> frame = pandas.DataFrame({"b": [1.0], "a": [2.0]})
+        >>> Columns(("a", "b")).order_of(frame, ("b", "a"))
         array([1, 0])
         """
-        found = column_names(X)
-        return None if found is None or self.names is None else order(found, self.names, name)
+        if found is None or self.names is None:
+            return None
+        by_list = hasattr(X, "dtypes") or not hasattr(X, "select")  # pyarrow has a method for it
+        remedy = f"{name}[{list(self.names)}]" if by_list else f"{name}.select({list(self.names)})"
+        return order(found, self.names, name, remedy=remedy)
 
 
 UNNAMED = Columns()
 
 
+@dataclass(frozen=True)
+class NamedArray:
+    """An array with names for its columns, as a frame has them.
+
+    Examples
+    --------
+    >>> column_names(NamedArray(numpy.zeros((1, 2)), ("length", "width")))
+    ('length', 'width')
+    """
+
+    array: Array
+    columns: tuple[str, ...]
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
+        """Return the array itself."""
+        return self.array if dtype is None else self.array.astype(dtype)
+
+
 def order(
-    found: Sequence[str], names: Sequence[str], name: str = "X", owner: str = "the network"
+    found: Sequence[str],
+    names: Sequence[str],
+    name: str = "X",
+    owner: str = "the network",
+    remedy: str = "",
 ) -> Array | None:
     """Return where in found each of names is, or None where both are the same.
 
-    name is that of the table, owner whose columns names are, in errors.
+    name is that of the table, owner whose columns names are, in errors; remedy is what leaves out
+    columns besides, which a message has room for if it is short.
 
     Raises
     ------
@@ -85,9 +113,9 @@ def order(
     if lacking:
         raise ValueError(f"{name} lacks {_listed(lacking)}; expected all columns of {owner}")
     if surplus:
-        remedy = ": X[list(network.column_names)] has no other" if owner == "the network" else ""
+        remedy = f": {remedy} has no other" if 0 < len(remedy) <= _LONGEST_REMEDY else ""
         raise ValueError(
-            f"{name} has {_listed(surplus)}, which {owner} has not; expected its columns "
+            f"{name} has {_listed(surplus)}, which {owner} does not have; expected its columns "
             f"alone{remedy}"
         )
     twice = [column for column, count in Counter(names).items() if count > 1]

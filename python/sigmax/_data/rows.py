@@ -346,11 +346,12 @@ def open_rows(
     """
     if is_sparse(X):
         return SparseRows(as_csr(X, width, name), name, dtype, width)
-    order = columns.order_of(X, name)
-    given = as_numbers(X, name, missing_allowed=columns.missing_allowed)
+    found = column_names(X, name)
+    order = columns.order_of(X, found, name)
+    given = as_numbers(X, name, missing_allowed=columns.missing_allowed, columns=found)
     require_shape(given.shape, width, name)
     if order is not None:
         given = given[:, order]
     large = given.size * dtype.itemsize > _SMALL_FILE
-    names = columns.names if column_names(X) is not None and columns.names else column_names(X)
+    names = found and (columns.names or found)
     return ArrayRows(given, name, dtype, mapped=large and is_mapped(given), columns=names)

@@ -50,11 +50,13 @@ def held_out(examples: Examples, fraction: float, seed: int) -> tuple[Array, Arr
         count = min(int(np.floor(fraction * len(of_class) + 0.5)), len(of_class) - 1)
         chosen[of_class[:count]] = True
     if not chosen.any():
+        count = len(order)
+        of = str(count) if count == n_rows else f"the {count} whose weight is not 0"
         raise OptionValueError(
             "validation_fraction",
             fraction,
             "a larger share, or more rows in a class",
-            (f", which leaves no row of {n_rows} to validate on",),
+            (f", which leaves no row of {of} to validate on",),
         )
     return np.flatnonzero(~chosen), np.flatnonzero(chosen)
 

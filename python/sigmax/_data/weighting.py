@@ -91,6 +91,29 @@ def _product(weights: Array, of_rows: Array, name: str, mean_one: bool) -> Array
     return product
 
 
+def rows_that_count(
+    sample_weight: Array | None,
+    class_weight: ClassWeight,
+    labels: Array | None,
+    targets: Array | None,
+    n_classes: int,
+) -> Array | None:
+    """Return 1 for each row whose `row_weights` is not 0, else 0, (n,); None where all count.
+
+    sample_weight is as `as_weights` returns it; all other parameters are those of `row_weights`.
+
+    Examples
+    --------
+    >>> rows_that_count(None, (0.0, 2.0), numpy.array([0, 1]), None, 2)
+    array([0., 1.])
+    """
+    counts = None if sample_weight is None else sample_weight > 0
+    if class_weight is not None:
+        of_rows = _of_classes(class_weight, labels, targets, n_classes, sample_weight) > 0
+        counts = of_rows if counts is None else counts & of_rows
+    return None if counts is None or counts.all() else counts.astype(FLOAT64)
+
+
 def as_weights(value: object, n_rows: int, name: str) -> Array:
     """Return value as finite float64 weights (n_rows,), >= 0 and not all 0."""
     given = as_numbers(value, name)

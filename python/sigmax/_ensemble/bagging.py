@@ -9,23 +9,22 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, Unpack
 
-import numpy as np
-
 from sigmax._boundary.scalars import truth
 from sigmax._data.splitting import held_out
-from sigmax._ensemble import bag_file
 from sigmax._ensemble.members import (
     Member,
+    SharedRows,
     folded_and_scored,
-    member_seed,
+    new_members,
     one_at_a_time,
     rows_of_members,
 )
-from sigmax._ensemble.plan import Plan, new_plan, stored_plan
-from sigmax._ensemble.shared_rows import SharedRows
+from sigmax._ensemble.plan import Plan, begin, member_path, new_plan, stored_plan
 from sigmax._ensemble.side_by_side import Job, side_by_side
 from sigmax._training.option_rules import callbacks
 from sigmax._training.options import OPTION_NAMES, FitKeywords, with_options
+from sigmax._training.progress_bar import progress_bar
+from sigmax._training.resuming import data_marks
 from sigmax.errors import TrainingWarning
 from sigmax.network import Network
 
@@ -46,13 +45,13 @@ class Bagged:
     network : Network
         The fold of all members.
     oof_proba : numpy.ndarray (n, n_L) of float64
-        Out of fold: probabilities of each row by the geometric mean of the members that did not
-        train on it. NaN in rows that every member trained on, which there are only of one network.
+        Out of fold: probabilities of each row by the geometric mean of the members that held it
+        out. NaN in rows that none did, which only a single network leaves.
     histories : list of History
         Of each member; val_cost and val_accuracy are those on the rows it held out.
     oof_cost, oof_accuracy : float
         Of oof_proba, in nats and as a share, rows counted by sample_weight. An honest estimate for
-        new rows; a little worse than the fold, since fewer members gave each answer.
+        new rows; a little worse than the fold, since fewer members hold a row out.
     calibration : Calibration or None
         What calibrate=True found.
 
@@ -93,17 +92,13 @@ def bag(
     resume: str | os.PathLike[str] | None = None,
     **options: Unpack[FitKeywords],
 ) -> Bagged:
-    """Train several networks on the same data, and fold them into one.
+    """Train several networks on the same data, and fold them into one: see docs/folding.md.
 
-    The rows are divided into n_networks folds, with the same share of each class. Member m has the
-    seed `(seed + m * 0xC13FA9A902A6328F) % 2**64`, trains on all folds but its own, and holds that
-    one out: for early stopping, if the options ask for it, and for honest scores in any case. So
-    all rows are used, and every row has the answer of a member that never saw it. Weights, shuffles
-    and dropout of a member are those of `Network(sizes, seed=...)` and its `fit` on these rows, to
-    the bit.
-
-    Members train side by side in as many threads as `get_num_threads` gives, each by itself; the
-    results have the same bits for any number. Ctrl-C and errors end all of them, as they end `fit`.
+    The rows are divided into n_networks folds, with the same share of each class. Each member
+    trains on all folds but its own, and holds that one out: for early stopping, if the options ask
+    for it, and for honest scores in any case. Members train side by side, in as many threads as
+    `get_num_threads` gives; the results have the same bits for any number, and a member those of
+    `Network.fit` on its rows. Ctrl-C and errors end all of them, as they end `fit`.
 
     Parameters
     ----------
@@ -114,13 +109,11 @@ def bag(
     hidden : iterable of int or None
         Sizes of the hidden layers of each member; None stands for (30,), () is softmax regression.
     repeats : int or None
-        None stands for 1. How often all rows are divided, anew each time, into n_networks/repeats
-        folds, one for each member: then every row has the answers of this many members that did not
-        see it. It must divide n_networks, with at least two folds each.
+        How often all rows are divided, anew each time, into n_networks/repeats folds, at least two;
+        None stands for 1. So many members did not see a row.
     calibrate : bool or None
-        Fit the network's temperature to the out-of-fold answers, see `Network.calibrate`. It needs
-        repeats >= 3: an answer by a single member is less sure than the fold is, and gives a wrong
-        temperature. With rows that nobody trained on, use `Bagged.network.calibrate`.
+        Fit the network's temperature out of fold, which needs repeats >= 3. With rows that nobody
+        trained on, use `Bagged.network.calibrate`.
     dtype, init
         As of `Network`; None stands for float32 and "lecun".
     seed : int or None
@@ -130,12 +123,8 @@ def bag(
     resume : path, optional
         A checkpoint of a bag to go on with. Pass the data and the options that are functions again;
         others may be omitted.
-    standardize, nan
-        See `Network.fit`. One preparation is fitted on all rows, and all members have it.
-    checkpoint, checkpoint_every
-        See `Network.fit`. Member m writes to the file `checkpoint` with ".m" appended; the file
-        `checkpoint` itself names the whole. A resumed bag ends with the bits of an uninterrupted
-        one.
+    checkpoint : path
+        Of the whole; member m writes to that path with ".m" appended.
     callbacks
         Called with each member, from its thread, one at a time; the order of members is not
         determined. One that returns True ends the training of its member.
@@ -147,7 +136,7 @@ def bag(
     Returns
     -------
     Bagged
-        The fold, the out-of-fold answers, the histories and the scores.
+        The fold of the members, and their scores.
 
     Raises
     ------
@@ -172,8 +161,10 @@ def bag(
     if resume is None:
         plan = new_plan(X, y, given, n_networks, hidden, repeats, calibrate, dtype, seed, init)
     else:
-        wanted = {"n_networks": n_networks, "repeats": repeats, "calibrate": calibrate}
-        plan = stored_plan(resume, given, wanted, hidden, dtype, seed, init)
+        wanted = {
+            "n_networks": n_networks, "repeats": repeats, "calibrate": calibrate, "seed": seed
+        }  # fmt: skip
+        plan = stored_plan(resume, given, wanted, hidden, dtype, init)
     shared = SharedRows(
         plan.layout,
         X,
@@ -184,89 +175,51 @@ def bag(
         standardize=plan.options.standardize,
         fill_missing=plan.options.nan == "mean",
     )
-    members = _members(plan, shared)
-    jobs = _jobs(plan, members, shared, given)
+    members = new_members(shared, plan.seed, plan.init, _rows(plan, shared))
     n_rows = plan.options.epochs * max(len(member.trained) for member in members)
-    try:
-        histories = side_by_side(jobs, n_rows, progress=progress)
-    except KeyboardInterrupt as interrupt:
-        if plan.options.checkpoint is not None:
-            interrupt.add_note(f"sigmax.bag(X, y, resume={plan.options.checkpoint!r}) goes on")
-        raise
-    return _bagged(members, shared, histories, calibrate=plan.calibrate)
-
-
-def _members(plan: Plan, shared: SharedRows) -> list[Member]:
-    """Return the members before their training."""
-    if plan.n_networks > 1:
-        rows: list[tuple[Array, Array | None]] = list(
-            rows_of_members(shared, plan.n_networks, plan.repeats, plan.seed)
-        )
-    elif plan.options.validation_fraction:
-        rows = [held_out(shared.examples, plan.options.validation_fraction, plan.seed)]
-    else:
-        rows = [(np.arange(len(shared)), None)]
-    members = []
-    for m, (trained, held) in enumerate(rows):
-        network = Network(
-            plan.layout.sizes,
-            dtype=plan.layout.dtype,
-            seed=member_seed(plan.seed, m),
-            init=plan.init,
-        )
-        network._model.preparation = shared.preparation
-        members.append(Member(m, network, trained, held))
-    return members
-
-
-def _jobs(
-    plan: Plan,
-    members: Sequence[Member],
-    shared: SharedRows,
-    given: Mapping[str, Any],
-) -> list[Job]:
-    """Return the trainings. With a checkpoint, all of them resume from what is written first."""
-    given = dict(given)
-    if "callbacks" in given:
-        given["callbacks"] = one_at_a_time(callbacks(given["callbacks"], "callbacks"))
-    path = plan.options.checkpoint
-    if path is None:
-        return [partial(member.fit, shared, given) for member in members]
-    path = os.fsdecode(path)
-    if plan.stored is None:
-        bag_file.begin(
-            path,
-            bag_file.BagFile(
-                path, plan.n_networks, plan.repeats, plan.calibrate, plan.layout, plan.seed, {}
-            ),
-            plan.options,
-            [
-                (member.network._model, shared.of_member(m, member.trained, member.held))
-                for m, member in enumerate(members)
-            ],
-        )
-    return [
-        partial(
-            member.fit,
-            shared,
-            {**given, "checkpoint": bag_file.member_path(path, m)},
-            resume=bag_file.member_path(path, m),
-        )
-        for m, member in enumerate(members)
-    ]
-
-
-def _bagged(
-    members: Sequence[Member], shared: SharedRows, histories: list[History], *, calibrate: bool
-) -> Bagged:
-    network, answers, scores = folded_and_scored(members, shared)
-    cost, accuracy = scores.cost_and_accuracy()
+    with progress_bar(progress, len(members) * n_rows) as bar:
+        jobs = _jobs(plan, members, shared, given)
+        try:
+            histories = side_by_side(jobs, n_rows, bar)
+        except KeyboardInterrupt as interrupt:
+            if plan.path is not None:
+                interrupt.add_note(f"sigmax.bag(X, y, resume={plan.path!r}) goes on")
+            raise
+    network, scores = folded_and_scored(members, shared)
     calibration = None
-    if calibrate:
+    if plan.calibrate:
         try:
             calibration = scores.calibration()
             network._model.temperature = calibration.temperature
         except ValueError as error:  # every row is right, say: the network is worth keeping
             reason = str(error).partition(": ")[2]
-            warnings.warn(TrainingWarning(f"not calibrated: {reason}"), stacklevel=3)
-    return Bagged(network, answers, histories, cost, accuracy, calibration)
+            warnings.warn(TrainingWarning(f"not calibrated: {reason}"), stacklevel=2)
+    return Bagged(network, scores.proba, histories, scores.cost, scores.accuracy, calibration)
+
+
+def _rows(plan: Plan, shared: SharedRows) -> list[tuple[Array, Array | None]]:
+    """Return for each member the rows to train on, and those to hold out."""
+    fraction = plan.options.validation_fraction
+    if plan.n_networks > 1:
+        return rows_of_members(shared, plan.n_networks, plan.repeats, plan.seed)
+    return [held_out(shared.examples, fraction, plan.seed) if fraction else (shared.numbers, None)]
+
+
+def _jobs(
+    plan: Plan, members: Sequence[Member], shared: SharedRows, given: Mapping[str, Any]
+) -> list[Job]:
+    """Return the trainings. With a checkpoint, all of them resume from what is written first."""
+    given = dict(given)
+    if "callbacks" in given:
+        given["callbacks"] = one_at_a_time(callbacks(given["callbacks"], "callbacks"))
+    path = plan.path
+    if path is None:
+        return [partial(member.fit, shared, given) for member in members]
+    if not plan.resumed:
+        one_by_one = ((member.network._model, member.data(shared)) for member in members)
+        begin(plan, [(model, data_marks(data)) for model, data in one_by_one])
+    jobs: list[Job] = []
+    for m, member in enumerate(members):
+        own = member_path(path, m)
+        jobs.append(partial(member.fit, shared, {**given, "checkpoint": own}, resume=own))
+    return jobs

@@ -1,18 +1,10 @@
-"""Folding: networks of equal depth, whose mean output is again one network.
-
-The geometric mean of the outputs of networks m = 1 ... k with weights v_m, sum v_m = 1, is
-
-    prod_m softmax(z_m / T_m)^v_m, divided by its sum   =   softmax(sum_m (v_m / T_m) z_m),
-
-because a softmax does not see what is added to a whole row. sum_m (v_m / T_m) z_m is the z_L of one
-network, whose hidden layers are those of the members side by side; docs/folding.md derives it.
-"""
+"""`fold`: networks of equal depth side by side, which docs/folding.md derives."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -34,14 +26,10 @@ def fold(
 ) -> Network:
     """Return one network whose output is the geometric mean of the networks' outputs.
 
-    Its z_L is sum_m (v_m / T_m) z_m, with the members' weights v_m and temperatures T_m. Its hidden
-    layers are those of the members side by side: full from the inputs, block-diagonal between
-    hidden layers; its output layer is theirs concatenated, times v_m / T_m. Without a hidden layer,
-    weights and biases are those sums themselves. It is a network as any other: it can be saved,
-    calibrated, trained and folded again. docs/folding.md derives it.
-
-    The sum is that of the members to 1e-12 in float64, and to rounding in float32. The network has
-    the seed of the first member, the largest `epochs_trained`, and a temperature of 1.
+    Its z_L is sum_m (v_m / T_m) z_m, with the members' weights v_m and temperatures T_m, to 1e-12
+    in float64 and to rounding in float32; its hidden layers are those of the members side by side.
+    It is a network as any other: it can be saved, calibrated, trained and folded again. It has the
+    seed of the first member, the largest `epochs_trained`, and a temperature of 1.
 
     Parameters
     ----------
@@ -97,58 +85,49 @@ def _write(
     factors: Sequence[float],
 ) -> None:
     """Fill the parameters of the fold; first holds W_1 and b_1 of each member."""
-    folded.arena[:] = 0
     last = len(folded.weights) - 1
     for layer, (W, b) in enumerate(zip(folded.weights, folded.biases, strict=True)):
-        weighted = np.zeros(W.shape, FLOAT64) if layer == last == 0 else None
-        bias = np.zeros(b.shape, FLOAT64)
+        of_members = [(model.weights[layer], model.biases[layer]) for model in models]
+        weights, biases = map(list, zip(*(of_members if layer else first), strict=True))
+        if layer == last:
+            weights, biases = (
+                [factor * a.astype(FLOAT64) for factor, a in zip(factors, arrays, strict=True)]
+                for arrays in (weights, biases)
+            )
+            W[:] = np.concatenate(weights, axis=1) if layer else sum(weights)
+            b[:] = sum(biases)
+            continue
+        b[:] = np.concatenate(biases)
+        if layer == 0:
+            W[:] = np.concatenate(weights)
+            continue
+        W[:] = 0
         row = column = 0
-        for m, (model, factor) in enumerate(zip(models, factors, strict=True)):
-            W_m, b_m = first[m] if layer == 0 else (model.weights[layer], model.biases[layer])
-            n_out, n_in = W_m.shape
-            if weighted is not None:
-                weighted += factor * W_m.astype(FLOAT64)
-            elif layer == last:
-                W[:, column : column + n_in] = factor * W_m.astype(FLOAT64)
-            elif layer == 0:
-                W[row : row + n_out] = W_m
-            else:
-                W[row : row + n_out, column : column + n_in] = W_m
-            if layer == last:
-                bias += factor * b_m.astype(FLOAT64)
-            else:
-                bias[row : row + n_out] = b_m
+        for block in weights:
+            n_out, n_in = block.shape
+            W[row : row + n_out, column : column + n_in] = block
             row, column = row + n_out, column + n_in
-        b[:] = bias
-        if weighted is not None:
-            W[:] = weighted
 
 
 def _first_layer(model: Model, preparation: Preparation | None) -> tuple[Array, Array]:
-    """Return W_1 and b_1 for inputs that are prepared in another way than the member's own.
+    """Return W_1 and b_1 for the fold's inputs x' = (x - M)/S instead of the member's (x - m)/s.
 
-    Its own inputs are (x - m) / s, and x = S x' + M with the fold's M and S. So
-    W (x - m) / s + b = (W S/s) x' + (b + W ((M - m) / s)).
+    W (x - m)/s + b = (W S/s) x' + (b + W (M - m)/s).
     """
     W, b = model.weights[0], model.biases[0]
-    own, other = _mean_and_scale(model), _shift(preparation, model.layout.n_in)
-    if all(np.array_equal(a, c) for a, c in zip(own, other, strict=True)):
+    own = m, s = _shift(model.preparation, model.layout.n_in)
+    other = M, S = _shift(preparation, model.layout.n_in)
+    if np.array_equal(own, other):
         return W, b
-    (mean, scale), (new_mean, new_scale) = own, other
-    wide = W.astype(FLOAT64)
-    moved = (wide * ((new_mean - mean) / scale)).sum(axis=1)
-    return wide * (new_scale / scale), b + moved
+    W = W.astype(FLOAT64)
+    return W * (S / s), b + (W * ((M - m) / s)).sum(axis=1)
 
 
-def _mean_and_scale(model: Model) -> tuple[Array, Array]:
-    return _shift(model.preparation, model.layout.n_in)
-
-
-def _shift(preparation: Preparation | None, n_columns: int) -> tuple[Array, Array]:
-    """Return mean and scale of a preparation; 0 and 1 where it has none."""
-    if preparation is None or preparation.mean is None or preparation.scale is None:
-        return np.zeros(n_columns), np.ones(n_columns)
-    return preparation.mean, preparation.scale
+def _shift(preparation: Preparation | None, n_columns: int) -> Array:
+    """Return mean and scale of a preparation, (2, n_columns); 0 and 1 where it has none."""
+    if preparation is None or preparation.mean is None:
+        return np.repeat([[0.0], [1.0]], n_columns, axis=1)
+    return np.array([preparation.mean, preparation.scale])
 
 
 # ---- what does not fit together ------------------------------------------------------------------
@@ -215,32 +194,24 @@ def _layout(models: Sequence[Model], dtype: object) -> Layout:
 
 def _preparation(models: Sequence[Model], layout: Layout) -> Preparation | None:
     """Return the preparation of the fold: the first that standardizes, or else the first."""
-    first = models[0].preparation
+    first, n_columns = models[0].preparation, layout.n_in
     for m, model in enumerate(models):
-        own = model.preparation
-        fills = (None if p is None else p.fill for p in (own, first))
-        if not _equal(*fills):
+        fills: list[Any] = [None if p is None else p.fill for p in (model.preparation, first)]
+        if not np.array_equal(*fills):
             raise ValueError(
                 f"networks[{m}] fills missing values in otherwise than networks[0]; expected "
                 "networks with the same fill: train them on X with the same values filled in, or "
                 "by sigmax.bag"
             )
-        same = all(
-            np.array_equal(a, b)
-            for a, b in zip(_mean_and_scale(model), _mean_and_scale(models[0]), strict=True)
-        )
+        same = np.array_equal(_shift(model.preparation, n_columns), _shift(first, n_columns))
         if not same and layout.dtype is not FLOAT64:
             raise ValueError(
                 f"networks[{m}] standardizes X otherwise than networks[0]; expected the same "
                 "preparation, as networks of sigmax.bag have it, or dtype='float64' for the fold, "
                 "which can absorb the difference"
             )
-    standardizing = (
-        model.preparation
-        for model in models
-        if model.preparation is not None and model.preparation.mean is not None
-    )
-    return next(standardizing, first)
+    every = [model.preparation for model in models]
+    return next((p for p in every if p is not None and p.mean is not None), first)
 
 
 def _column_names(models: Sequence[Model]) -> tuple[str, ...] | None:
@@ -257,7 +228,3 @@ def _column_names(models: Sequence[Model]) -> tuple[str, ...] | None:
                 "columns in the same order"
             )
     return None if first is None else known[first]
-
-
-def _equal(a: Array | None, b: Array | None) -> bool:
-    return a is b or (a is not None and b is not None and np.array_equal(a, b))

@@ -4,26 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from itertools import chain
 from threading import Event, Lock
 from typing import TYPE_CHECKING
 
 from sigmax._boundary.threads import alone, get_num_threads
 from sigmax._training.diagnosis import kept_warnings, warn_of
-from sigmax._training.progress_bar import progress_bar
 
 if TYPE_CHECKING:
     from sigmax._training.history import History
     from sigmax._training.progress_bar import Bar
     from sigmax.errors import TrainingWarning
 
-_LOOK_SECONDS = 0.1  # between looks whether all is well: where a wait does not notice Ctrl-C
-_KIND = 12  # letters that tell one kind of warning from another
+_LOOK_SECONDS = 0.1  # a wait ends so often, where it does not notice Ctrl-C
 
 
 class _MemberBar:
-    """The part of the common bar that one member moves; by it, the member learns that it is over.
+    """The part of the common bar that one member moves; it ends the member's training, too.
 
-    Its trainings call `update` after each chunk of batches, when nothing is half done.
+    `fit` calls `update` after each chunk of batches, when nothing is half done.
     """
 
     def __init__(self, common: Bar | None, lock: Lock, stop: Event, n_rows: int) -> None:
@@ -59,7 +58,7 @@ class _MemberBar:
 Job = Callable[[_MemberBar], "History"]
 
 
-def side_by_side(jobs: Sequence[Job], n_rows: int, *, progress: bool) -> list[History]:
+def side_by_side(jobs: Sequence[Job], n_rows: int, bar: Bar | None = None) -> list[History]:
     """Run the jobs, as many at once as sigmax has threads, and return their results in order.
 
     Each computes in its own thread alone, so that it gives the bits that it gives by itself. Their
@@ -72,58 +71,51 @@ def side_by_side(jobs: Sequence[Job], n_rows: int, *, progress: bool) -> list[Hi
         Each takes a `Bar`, which it passes on to `fit`.
     n_rows : int
         The most that one job trains on, in all its epochs.
-    progress : bool
-        Draw one bar for all.
+    bar : Bar or None
+        Of all, over len(jobs) * n_rows rows.
 
     Examples
     --------
-    >>> histories = side_by_side([lambda bar: fit(model, X, y, {}, bar=bar)], 1000, progress=False)
+    >>> histories = side_by_side([lambda bar: fit(model, X, y, {}, bar=bar)], 1000)
     """
     stop, lock = Event(), Lock()
     found: list[list[TrainingWarning]] = [[] for _ in jobs]
     failures: list[tuple[int, BaseException]] = []  # the first is why the others ended
 
-    def run(m: int, common: Bar | None) -> History:
-        bar = _MemberBar(common, lock, stop, n_rows)
+    def run(m: int) -> History:
+        own = _MemberBar(bar, lock, stop, n_rows)
         try:
             with alone(), kept_warnings() as found[m]:
                 if stop.is_set():
                     raise KeyboardInterrupt
-                history = jobs[m](bar)
+                history = jobs[m](own)
         except BaseException as error:
             failures.append((m, error))
             stop.set()  # here: this thread would begin the next job at once
             raise
-        bar.finish()
+        own.finish()
         return history
 
-    with progress_bar(progress, len(jobs) * n_rows) as bar:
-        if bar is not None:
-            bar.set_description(f"{len(jobs)} networks", refresh=False)
-        pool = ThreadPoolExecutor(min(len(jobs), get_num_threads()), "sigmax-member")
-        try:
-            futures = [pool.submit(run, m, bar) for m in range(len(jobs))]
-            while not failures and wait(futures, _LOOK_SECONDS, FIRST_EXCEPTION).not_done:
-                pass
-        except BaseException:
-            stop.set()
-            raise
-        finally:
-            pool.shutdown(cancel_futures=True)
+    if bar is not None:
+        bar.set_description(f"{len(jobs)} networks", refresh=False)
+    pool = ThreadPoolExecutor(min(len(jobs), get_num_threads()), "sigmax-member")
+    try:
+        futures = [pool.submit(run, m) for m in range(len(jobs))]
+        while not failures and wait(futures, _LOOK_SECONDS, FIRST_EXCEPTION).not_done:
+            pass
+    except BaseException:
+        stop.set()
+        raise
+    finally:
+        pool.shutdown(cancel_futures=True)
     if failures:
         m, error = failures[0]
         if len(jobs) > 1 and not isinstance(error, KeyboardInterrupt):
             error.add_note(f"in member {m} of {len(jobs)}, which count from 0")
         raise error
-    _warn(found)
+    of_kind: dict[str, TrainingWarning] = {}
+    for warning in chain.from_iterable(found):
+        of_kind.setdefault(warning.kind, warning)
+    for warning in of_kind.values():
+        warn_of(warning)
     return [future.result() for future in futures]
-
-
-def _warn(found: Sequence[Sequence[TrainingWarning]]) -> None:
-    """Give the first warning of each kind."""
-    kinds = set()
-    for warning in (warning for of_member in found for warning in of_member):
-        kind = str(warning)[:_KIND]
-        if kind not in kinds:
-            kinds.add(kind)
-            warn_of(warning)

@@ -60,6 +60,8 @@ class Convergence:
         Those with the best validation score, for early_stopping.
     rate : float
         The learning rate of the next epoch.
+    name : str
+        What each printed line begins with, where several networks train at the same time.
     """
 
     early_stopping: bool
@@ -73,6 +75,7 @@ class Convergence:
     n_iter: int = 0
     converged: bool = False
     rate: float = math.nan
+    name: str = ""
     _unimproved: int = 0
     _rules: Rules | None = None
 
@@ -119,7 +122,7 @@ class Convergence:
         self.loss = loss = history.cost[-1] + _penalty(network, rules)
         self.loss_curve.append(loss)
         if rules.verbose:
-            print(f"Iteration {self.n_iter}, loss = {loss:.8f}")
+            print(f"{self.name}Iteration {self.n_iter}, loss = {loss:.8f}")
         if history.val_accuracy:
             self._note_score(network, history.val_accuracy[-1], rules)
         if not self.early_stopping:
@@ -138,7 +141,7 @@ class Convergence:
 
     def _note_score(self, network: Network, score: float, rules: Rules) -> None:
         if rules.verbose:
-            print(f"Validation score: {score:.6f}")
+            print(f"{self.name}Validation score: {score:.6f}")
         self.validation_scores.append(score)
         if self.early_stopping:
             improved = score >= self.best_validation_score + rules.tol
@@ -164,7 +167,7 @@ class Convergence:
         if rules.verbose:
             what = "Validation score" if self.early_stopping else "Training loss"
             print(
-                f"{what} did not improve more than tol={rules.tol:f} for "
+                f"{self.name}{what} did not improve more than tol={rules.tol:f} for "
                 f"{rules.n_iter_no_change} consecutive epochs. {verdict}"
             )
 

@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from sigmax._boundary.arrays import is_sparse
 from sigmax._boundary.scalars import above_zero
-from sigmax._estimator.parameters import mean_of
+from sigmax._data.columns import NamedArray
+from sigmax._estimator.parameters import mean_of, per_row
 from sigmax._estimator.scikit_learn import train_test_split
 
 if TYPE_CHECKING:
@@ -45,11 +47,15 @@ class Division:
         """Return the division that is measured on rows of the caller's own, labels (n_val,)."""
         validation = {"X_val": X_val, "y_val": labels}
         if sample_weight_val is not None:
-            weights = np.asarray(sample_weight_val)
-            if weights.ndim == 0:  # the same for all rows
-                weights = np.full(len(labels), weights)
-            validation["sample_weight_val"] = weights
+            validation["sample_weight_val"] = per_row(sample_weight_val, len(labels))
         return Division(self.X, self.labels, self.weights, validation)
+
+    def with_names(self, columns: dict[str, Any]) -> Division:
+        """Return the division with the names of columns, where X had some: for the network.
+
+        columns are those of `check_examples`. Rows can no longer be taken from X then.
+        """
+        return Division(with_names(self.X, columns), self.labels, self.weights, self.validation)
 
     def held_out(
         self, share: object, sample_weight: Any, classes: Array, generator: Any
@@ -69,20 +75,18 @@ class Division:
         train, held_out = divide(self.labels, weights, classes, share, generator)
         validation = {"X_val": self.X[held_out], "y_val": self.labels[held_out]}
         if sample_weight is not None:
-            of_all = np.broadcast_to(np.asarray(sample_weight), len(self.labels))
+            of_all = np.asarray(per_row(sample_weight, len(self.labels)))
             validation["sample_weight_val"] = of_all[held_out]
         kept = None if weights is None else weights[train]
         return Division(self.X[train], self.labels[train], kept, validation)
 
 
-def require_both(X_val: object, y_val: object, sample_weight_val: object) -> bool:
-    """Return whether there is validation data; raise ValueError for a part of it."""
-    if (X_val is None) != (y_val is None):
-        given, missing = ("X_val", "y_val") if y_val is None else ("y_val", "X_val")
-        raise ValueError(f"{given} is given but {missing} is not; expected both or neither")
-    if X_val is None and sample_weight_val is not None:
-        raise ValueError("sample_weight_val is given but X_val is not; expected both or neither")
-    return X_val is not None
+def with_names(X: Any, columns: dict[str, Any]) -> Any:
+    """Return X, with the names of its columns if columns, of `check_examples`, have them."""
+    names = columns.get("feature_names_in_")
+    if names is None or is_sparse(X):
+        return X
+    return NamedArray(X, tuple(map(str, names)))
 
 
 def divide(

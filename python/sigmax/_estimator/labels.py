@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from sigmax._boundary.arrays import mask_of, masked
 from sigmax._model.model_file import CLASS_KINDS
 
 if TYPE_CHECKING:
@@ -17,7 +18,13 @@ _INTEGER = re.compile("0|-?[1-9][0-9]{0,17}")  # as Python writes them, within i
 
 
 def require_one_kind(y: object, name: str = "y") -> None:
-    """Raise ValueError for text mixed with other values (a missing value, say): no order."""
+    """Raise ValueError for masked labels, and for text mixed with other values, as without order.
+
+    A missing value is such another one.
+    """
+    mask = mask_of(y)
+    if mask is not None:
+        raise masked(name, mask)
     labels = np.asarray(y)
     if labels.dtype != object or labels.ndim != 1:
         return
@@ -90,8 +97,8 @@ def indices(y: Array, classes: Array, name: str = "y") -> Array:
 
 
 def _flat(given: Any) -> Array:
+    require_one_kind(given, "classes")
     classes = np.asarray(given)
     if classes.ndim != 1 or not classes.size:
         raise ValueError(f"classes has shape {classes.shape}; expected (n_classes,)")
-    require_one_kind(classes, "classes")
     return classes

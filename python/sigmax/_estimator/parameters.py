@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from sigmax._boundary import scalars
-from sigmax._boundary.arrays import Array
+from sigmax._boundary.arrays import Array, gathered
 from sigmax._data.weighting import row_weights
 from sigmax._estimator.convergence import Rules
 from sigmax._training.options import PARTIAL_OPTIONS, FitOptions
@@ -50,7 +50,10 @@ SOLVERS = ("lbfgs", "sgd", "adam", "adamw", "rmsprop")
 _RATES = ("constant", "invscaling", "adaptive")
 _BOOLEANS = ("shuffle", "warm_start", "nesterovs_momentum", "early_stopping")
 _LARGEST_AUTO_BATCH = 200
-_LEAST_MEAN_WEIGHT = 1e-15  # smaller ones make the penalty, alpha / (m mean weight), enormous
+# Beyond this penalty, alpha / (m mean weight), nothing is learnt. It is an error where weights with
+# a mean below the other number make it so; a large alpha is the user's choice.
+_LARGEST_PENALTY = 1.0
+_SMALL_MEAN_WEIGHT = 1e-3
 # what each solver passes on, as {option of fit: parameter}
 _OF_SOLVER = {
     "sgd": {"momentum": "momentum"},
@@ -164,18 +167,15 @@ def fit_options(c: Mapping[str, Any], n_rows: int, mean_weight: float) -> dict[s
     MLPClassifier adds (alpha/2) sum w^2 to the sum of a batch's costs and divides by the batch's
     weights in all. For a batch of m rows that is l2 = alpha / (m mean weight).
     """
-    if mean_weight < _LEAST_MEAN_WEIGHT and c["alpha"]:
-        raise ValueError(
-            f"sample_weight has a mean of {mean_weight:.3g} (times class_weight, if any), beside "
-            f"which alpha={c['alpha']:g} leaves nothing to learn; expected weights around 1, "
-            "sample_weight / numpy.max(sample_weight), or alpha=0"
-        )
     lbfgs = c["solver"] == "lbfgs"
     batch_size = n_rows if lbfgs else rows_per_batch(c, n_rows)
+    l2 = c["alpha"] / (batch_size * mean_weight)
+    if l2 > _LARGEST_PENALTY and mean_weight < _SMALL_MEAN_WEIGHT:
+        raise ValueError(_too_small_beside_alpha(c, mean_weight))
     options: dict[str, Any] = {
         "epochs": c["max_iter"],
         "optimizer": c["solver"],
-        "l2": c["alpha"] / (batch_size * mean_weight),
+        "l2": l2,
         "shuffle": c["shuffle"],
         **{option: c[name] for option, name in _OF_SOLVER.get(c["solver"], {}).items()},
         **{name: c[name] for name in _OF_FIT},
@@ -192,6 +192,20 @@ def fit_options(c: Mapping[str, Any], n_rows: int, mean_weight: float) -> dict[s
         else:
             options["optimizer"] = "nesterov" if c["nesterovs_momentum"] else "momentum"
     return options
+
+
+def _too_small_beside_alpha(c: Mapping[str, Any], mean_weight: float) -> str:
+    """Return the text for weights that let the penalty prevail, naming the small factor."""
+    name, largest = "sample_weight", "numpy.max(sample_weight)"
+    if isinstance(c["class_weight"], Mapping):
+        of_classes = max(c["class_weight"].values(), default=1.0)
+        if of_classes < _SMALL_MEAN_WEIGHT:
+            name, largest, mean_weight = "class_weight", f"{of_classes:g}", of_classes
+    what = "has a mean of" if name == "sample_weight" else "is at most"
+    return (
+        f"{name} {what} {mean_weight:.3g}, beside which alpha={c['alpha']:g} leaves nothing to "
+        f"learn; expected weights around 1, {name} / {largest}, or alpha=0"
+    )
 
 
 def of_one_epoch(options: Mapping[str, Any]) -> dict[str, Any]:
@@ -225,14 +239,19 @@ def weights(
 ) -> Array | None:
     """Return the weight of each row, (n,) of float64 as given, or None where all are 1."""
     if sample_weight is not None:
+        sample_weight = per_row(sample_weight, len(labels))
         given = np.asarray(sample_weight)
-        if given.ndim == 0:  # the same for all rows, which scikit-learn allows
-            sample_weight = given = np.full(len(labels), given)
         # scikit-learn's checks want the word "zero"
         if given.size and given.dtype.kind in "biuf" and not given.any():
             raise ValueError("sample_weight is zero in all rows; expected at least one weight > 0")
     of_classes: Any = class_weights(class_weight, classes)
     return row_weights(sample_weight, of_classes, labels, None, len(classes), mean_one=False)
+
+
+def per_row(weight: Any, n_rows: int) -> Any:
+    """Return weights as they are, masks included, but one weight, as one for each row (n_rows,)."""
+    weight = gathered(weight)
+    return np.full(n_rows, weight) if np.asarray(weight).ndim == 0 else weight
 
 
 def mean_of(weights: Array | None) -> float:

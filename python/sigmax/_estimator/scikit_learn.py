@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 from copy import copy
 from typing import Any
 
 import numpy as np
 
-from sigmax._boundary.arrays import as_numbers, is_sparse, mask_of, masked, not_finite
-from sigmax._boundary.frames import column_names
+from sigmax._boundary.arrays import (
+    SOFT_LABEL_TOLERANCE,
+    as_numbers,
+    is_sparse,
+    mask_of,
+    not_finite,
+)
+from sigmax._boundary.frames import column_names, require_no_dates
 from sigmax._estimator.labels import require_one_kind
 
 try:
@@ -47,7 +54,6 @@ except ImportError:  # before 1.6 these are methods of the estimator
 
     _FINITE = "force_all_finite"
 
-_SOFT_TOLERANCE = 1e-3  # of the sum of a row's probabilities, as `Network.fit` has it
 COLUMNS = ("n_features_in_", "feature_names_in_")  # which fit takes from X
 
 __all__ = [
@@ -113,7 +119,10 @@ def check_validation(
     except ValueError as error:
         text = str(error)
         raise ValueError(text if text.startswith("X_val") else f"X_val: {text}") from None
-    labels = column_or_1d(y_val, warn=True)
+    try:
+        labels = column_or_1d(y_val, warn=True)
+    except ValueError as error:
+        raise ValueError(str(error).replace("y should", "y_val should", 1)) from None
     if len(labels) != X_val.shape[0]:
         raise ValueError(
             f"y_val has {len(labels)} rows; expected one class for each of the {X_val.shape[0]} "
@@ -134,14 +143,14 @@ def random_state(given: Any) -> Any:
 
 
 def _require_one_class_per_row(y: object, name: str) -> None:
-    """Raise ValueError for masked entries, and for several columns, saying what the rows are."""
-    mask = mask_of(y)
-    if mask is not None:
-        raise masked(name, mask)
-    kind = _kind_of_target(y)
+    """Raise ValueError for several columns, saying what the rows are."""
+    dense = y.toarray() if is_sparse(y) else np.asarray(y)  # type: ignore[attr-defined]
+    if dense.dtype == object and dense.ndim == 2:
+        with contextlib.suppress(TypeError, ValueError):  # text
+            dense = as_numbers(dense, name)
+    kind = _kind_of_target(y if is_sparse(y) else dense)
     if not (kind.startswith("multilabel") or kind.endswith("multioutput")):
         return
-    dense = y.toarray() if is_sparse(y) else np.asarray(y)  # type: ignore[attr-defined]
     if dense.ndim == 2 and dense.dtype.kind in "biuf" and (dense >= 0).all():
         if ((dense == 1).sum(axis=1) == 1).all() and (dense.sum(axis=1) == 1).all():
             call = f"{name}.argmax(axis=1)"
@@ -152,7 +161,7 @@ def _require_one_class_per_row(y: object, name: str) -> None:
                 f"{name} is one-hot, {dense.shape}, with a single 1 in each row; expected one "
                 f"class per row, ({len(dense)},): {call}"
             )
-        if (np.abs(dense.sum(axis=1, dtype=np.float64) - 1) <= _SOFT_TOLERANCE).all():
+        if (np.abs(dense.sum(axis=1, dtype=np.float64) - 1) <= SOFT_LABEL_TOLERANCE).all():
             raise ValueError(
                 f"{name} has probabilities, {dense.shape}, which sum to 1 in each row; expected "
                 f"one class per row, ({len(dense)},). sigmax.Network.fit trains on such soft labels"
@@ -172,6 +181,15 @@ def _kind_of_target(y: object) -> str:
     return kind
 
 
+def _may_be_text(X: object) -> bool:
+    """Return False for dates, and for masked entries, behind which scikit-learn would look."""
+    try:
+        kind = np.asarray(X).dtype.kind
+    except (TypeError, ValueError):  # what is no array, scikit-learn says in its own words
+        return True
+    return kind not in "mM" and mask_of(X) is None
+
+
 def _validated(
     estimator: Any, X: Any, dtype: Any, allow_nan: bool, name: str, *, reset: bool, **y: Any
 ) -> Any:
@@ -179,12 +197,15 @@ def _validated(
 
     Where dtype is None, numbers stay what they are.
     """
-    names = column_names(X)
+    names = column_names(X, name)
+    require_no_dates(X, name, names)
     numbers, problem = X, None
     if not is_sparse(X):
         try:
-            numbers = as_numbers(X, name, missing_allowed=allow_nan)
+            numbers = as_numbers(X, name, missing_allowed=allow_nan, columns=names)
         except TypeError as error:  # scikit-learn takes numbers that are written as text
+            if not _may_be_text(X):
+                raise
             problem = error
             dtype = np.float64 if dtype is None else dtype
     checks = {"accept_sparse": "csr", "dtype": dtype, "estimator": estimator}

@@ -11,12 +11,12 @@ import numpy as np
 
 from sigmax._ensemble.members import (
     Member,
+    SharedRows,
     folded_and_scored,
-    member_seed,
+    new_members,
     one_at_a_time,
     rows_of_members,
 )
-from sigmax._ensemble.shared_rows import SharedRows
 from sigmax._ensemble.side_by_side import side_by_side
 from sigmax._estimator import parameters
 from sigmax._estimator.convergence import Convergence
@@ -25,36 +25,34 @@ from sigmax.network import Network
 
 if TYPE_CHECKING:
     from sigmax._boundary.arrays import Array
+    from sigmax._ensemble.members import Scores
     from sigmax._estimator.held_out import Division
     from sigmax._training.history import History
     from sigmax._training.progress_bar import Bar
 
 
 class Several(NamedTuple):
-    """What became of several networks.
+    """Several networks after their training.
 
     Attributes
     ----------
     network : Network
         The fold of all of them; after Ctrl-C, of those that were trained for an epoch.
     watch : Convergence
-        Their means: see `together`.
+        Their means: see `_together`.
     histories : list of History or None
         None after Ctrl-C.
     batch_size : int or None
         In use; None with lbfgs.
-    oof_proba : numpy.ndarray (n, n_classes)
-    oof_cost, oof_score : float
-        As of `sigmax.bag`.
+    scores : Scores
+        Out of fold.
     """
 
     network: Network
     watch: Convergence
     histories: list[History] | None
     batch_size: int | None
-    oof_proba: Array
-    oof_cost: float
-    oof_score: float
+    scores: Scores
 
 
 def fit_several(
@@ -62,23 +60,10 @@ def fit_several(
 ) -> Several:
     """Train several networks as `first`, each without the fold that it holds out, and fold them.
 
-    Parameters
-    ----------
-    c : mapping
-        The parameters of the classifier, checked.
-    first : Network
-        Member 0 has its seed, all have its sizes and dtype.
-    data : Division
-        All rows.
-    sample_weight : array_like (n,), number or None
-        How much each row counts where it is held out.
-    stops_early : bool
-        By the accuracy on the rows held out, rather than by the loss.
+    c are the classifier's parameters, checked; sample_weight says how much each row of data counts
+    where it is held out; stops_early asks for the rules of early_stopping.
 
-    Raises
-    ------
-    ValueError
-        When there are fewer rows that count than networks.
+    Raises ValueError when there are fewer rows that count than networks.
     """
     n_rows = len(data.labels)
     if sample_weight is not None:
@@ -94,42 +79,23 @@ def fit_several(
         fill_missing=c["nan"] == "mean",
     )
     callbacks = one_at_a_time(c["callbacks"])
+    rows = rows_of_members(shared, int(c["n_networks"]), 1, first.seed)
     parts = [
-        _Part(
-            Member(
-                m,
-                Network(
-                    first.sizes, dtype=first.dtype, seed=member_seed(first.seed, m), init=c["init"]
-                ),
-                trained,
-                held,
-            ),
-            c,
-            data.weights,
-            callbacks,
-            stops_early,
-        )
-        for m, (trained, held) in enumerate(
-            rows_of_members(shared, int(c["n_networks"]), 1, first.seed)
-        )
+        _Part(member, c, data.weights, callbacks, stops_early)
+        for member in new_members(shared, first.seed, c["init"], rows)
     ]
-    for part in parts:
-        part.member.network._model.preparation = shared.preparation
     most = int(c["max_iter"]) * max(len(part.member.trained) for part in parts)
     histories: list[History] | None = None
     try:
-        histories = side_by_side(
-            [partial(part.train, shared) for part in parts], most, progress=False
-        )
+        histories = side_by_side([partial(part.train, shared) for part in parts], most)
     except KeyboardInterrupt:
         for part in parts:
             part.restore_best()
         parts = [part for part in parts if part.watch.n_iter] or parts
-    network, answers, scores = folded_and_scored([part.member for part in parts], shared)
-    cost, accuracy = scores.cost_and_accuracy()
-    watch = together([part.watch for part in parts])
+    network, scores = folded_and_scored([part.member for part in parts], shared)
+    watch = _together([part.watch for part in parts])
     batch_size = parts[0].options.get("batch_size")
-    return Several(network, watch, histories, batch_size, answers, cost, accuracy)
+    return Several(network, watch, histories, batch_size, scores)
 
 
 class _Part:
@@ -148,6 +114,7 @@ class _Part:
         options = parameters.fit_options(c, n_rows, mean_weight or 1.0)
         self.member, self.options = member, options
         self.watch = Convergence(stops_early)
+        self.watch.name = f"Network {member.number}: "
         self.watch.begin(parameters.rules(c, options, n_rows))
         if c["solver"] == "sgd" and c["learning_rate"] != "constant":
             del options["learning_rate"]
@@ -159,7 +126,7 @@ class _Part:
         history = self.member.fit(shared, self.options, bar, words=parameters.WORDS)
         if self.options["optimizer"] == "lbfgs":
             member = self.member
-            training = shared.of_member(member.number, member.trained, None).training.examples
+            training = member.data(shared).training.examples
             assert training is not None
             self.watch.end(member.network, score(member.network._model, training)[0])
         self.restore_best()
@@ -171,16 +138,8 @@ class _Part:
             self.member.network.parameters[:] = self.watch.best_parameters
 
 
-def together(watches: Sequence[Convergence]) -> Convergence:
-    """Return the means of several records, of each epoch over those that trained in it.
-
-    n_iter is the largest, rows_seen the sum.
-
-    Examples
-    --------
-    >>> together([watch, watch]).loss == watch.loss
-    True
-    """
+def _together(watches: Sequence[Convergence]) -> Convergence:
+    """Return means, of each epoch over those that trained in it; the largest n_iter, all rows."""
     joined = Convergence(watches[0].early_stopping)
     joined.loss_curve = _means(watch.loss_curve for watch in watches)
     joined.validation_scores = _means(watch.validation_scores for watch in watches)

@@ -128,8 +128,8 @@ def require_writable(path: Path) -> None:
 def read(path: Path, form: Form) -> dict[str, Array]:
     """Return the arrays of an archive of that form, each checked against the bytes that are there.
 
-    Nothing in the file is executed, and no more memory is taken than a small multiple of its size.
-    The arrays may be read-only.
+    Nothing in the file is executed. The memory taken is at most about 30 times the file's size,
+    where it is JSON of empty lists, and else little more than twice. The arrays may be read-only.
 
     Raises
     ------
@@ -144,6 +144,8 @@ def read(path: Path, form: Form) -> dict[str, Array]:
     array([2, 3, 5])
     """
     name = os.fsdecode(path)
+    if os.path.isdir(name):  # which systems refuse in different words
+        raise IsADirectoryError(f"{name} is a folder; expected a {form.what} file")
     with open(name, "rb") as file:
         # one byte more than expected: a device or a growing file must not fill the memory
         content = file.read(os.fstat(file.fileno()).st_size + 1)
@@ -372,11 +374,12 @@ def _arrays(archive: ZipFile, members: Sequence[ZipInfo], form: Form) -> dict[st
     for name in form.required:
         if f"{name}.npy" not in by_name:
             raise FileFormatError(f"{name!r} is missing")
-    if version >= 2:
-        if f"{REQUIRED_FIELDS}.npy" not in by_name:
+    if f"{REQUIRED_FIELDS}.npy" not in by_name:
+        if version >= 2:
             raise FileFormatError(
                 f"{form.version} is {version}, but {REQUIRED_FIELDS!r} is missing"
             )
+    else:  # whatever the version
         arrays[REQUIRED_FIELDS] = _read_array(archive, by_name[f"{REQUIRED_FIELDS}.npy"])
         _check_required(_names(arrays, REQUIRED_FIELDS), by_name, form)
     for name, member in by_name.items():

@@ -268,7 +268,7 @@ def _layout(file: TextIO, name: str, options: CsvOptions) -> _Layout:
     header = options.header
     if header is None:
         named = weight_named or label_named or any(named for _, named in ignored)
-        header = named or _is_header(first, next(rows, None), label, taken)
+        header = named or _is_header(first, list(rows), label, taken)
     taken.discard(-1 if weight is None else weight)
     names = first if header else None
     return _Layout(delimiter, names, len(first), label, weight, frozenset(taken))
@@ -333,28 +333,37 @@ def _position_of_name(name: str, first: list[str], options: CsvOptions, wanted: 
 
 
 def _is_header(
-    first: list[str], second: list[str] | None, label: int | None, others: set[int]
+    first: list[str], rest: list[list[str]], label: int | None, others: set[int]
 ) -> bool:
-    """Return whether a row holds names rather than data.
+    """Return whether the first row holds names rather than data; rest are those that follow.
 
     It is a header when none of its features is a number (one number among text is rather a row of
     data with a mistake, which the parser will name), when these are 0, 1, 2, ..., the names that
-    pandas gives to columns without one, or when it has text over a label that is a number.
+    pandas gives to columns without one, or when it has text over a label that is a number. When
+    they are 1, 2, 3, ..., it is one if no other row has its label, while other labels repeat.
     """
     no_features = others | {label}
     features = [field for position, field in enumerate(first) if position not in no_features]
     if not any(is_number(field) for field in features) or _are_positions(features, first):
         return True
-    if label is None or second is None or len(second) != len(first):
+    if label is None or not rest or len(rest[0]) != len(first) or is_number(first[label]):
         return False
-    return not is_number(first[label]) and is_number(second[label])
+    if is_number(rest[0][label]):
+        return True
+    labels = [row[label].strip() for row in rest if len(row) == len(first)]
+    is_alone = first[label] not in labels and len(set(labels)) < len(labels)
+    return is_alone and _are_positions(features, first, begin=(1,))
 
 
-def _are_positions(features: list[str], first: list[str]) -> bool:
-    """Return whether the numbers of a row count its columns from 0, perhaps after an index."""
+def _are_positions(features: list[str], first: list[str], begin: tuple[int, ...] = (0, -1)) -> bool:
+    """Return whether the numbers of a row count its columns from 0, perhaps after an index.
+
+    begin are the numbers that the first column may have.
+    """
     offsets = {int(text) - position for position, text in enumerate(first) if text.isdecimal()}
     named = [field for field in features if field]
-    return len(named) > 2 and all(map(str.isdecimal, named)) and offsets in ({0}, {-1})
+    counts = len(offsets) == 1 and offsets <= set(begin)
+    return len(named) > 2 and all(map(str.isdecimal, named)) and counts
 
 
 def is_number(field: str, parse: Callable[[str], float] = float) -> bool:

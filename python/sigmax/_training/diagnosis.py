@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 # With weights of variance 1/n_in, the root mean square of X is that of z_1: beyond this, most
 # neurons of the first layer sit where the sigmoid is flat, and learn slowly.
 _LARGE_X = 4.0
+_SMALL_X = 0.01  # below this root mean square, a gradient is small wherever the weights are
 _LARGEST_SUM = sys.float_info.max / 4  # of a column that can be standardized
 _SAMPLE = 1000  # rows that are examined
 _SAMPLE_ENTRIES = 1 << 16  # and entries of X, which should cost no more than a few batches
@@ -57,11 +58,13 @@ def at_the_end(
     to_learn = guessing - floor
     scale = math.log(model.layout.n_out)
     if (
-        history.epochs >= _ENOUGH_EPOCHS
+        (history.epochs >= _ENOUGH_EPOCHS or history.stopped == "converged")
         and to_learn > _SOMETHING * scale
         and cost - floor >= _STALLED * to_learn
     ):
-        _warn(_stalled(model, cost, guessing, data, options, history), words)
+        warning = _stalled(model, cost, guessing, data, options, history)
+        if warning is not None:
+            _warn(warning, words)
     elif cost - floor > _HIGH_AT_THE_END * scale and history.stopped != "callback":
         _warn_of_large_x(data, history, words)
 
@@ -96,9 +99,12 @@ def _stalled(
     data: TrainingData,
     options: FitOptions,
     history: History,
-) -> TrainingWarning:
+) -> TrainingWarning | None:
+    """Return the warning; None where L-BFGS converged and nothing suggests a better optimum."""
     remedies: list[Part] = []
-    if data.preparation is None or data.preparation.mean is None:
+    converged = history.stopped == "converged"
+    as_it_comes = data.preparation is None or data.preparation.mean is None
+    if as_it_comes and (not converged or 0 < _size_of_x(data)[0] < _SMALL_X):
         remedies.append(Mention("standardize", True))
     if options.optimizer in ("sgd", "momentum", "nesterov"):
         remedies.append(Mention("optimizer", "adam"))
@@ -110,6 +116,7 @@ def _stalled(
         remedies += [Change("more", "epochs")] * falling
     # what the penalty was with weights as at the beginning, where all sum w^2 are about n_l
     l2 = options.l2 / 2 * model.layout.n_units > _VISIBLE * guessing
+    l2 &= not converged or len(model.layout.sizes) > 2  # else it is the optimum, the only one
     remedies += [
         Change("less", name)
         for name, on in (("l2", l2), ("l1", options.l1), ("dropout", options.dropout))
@@ -117,6 +124,8 @@ def _stalled(
     ]
     if len(model.layout.sizes) > 3:
         remedies.append("fewer hidden layers")
+    if converged and not remedies:
+        return None
     return TrainingWarning(
         f"training stalled: after {history.epochs} epochs the cost is {cost:.4g}, and always "
         f"giving the shares of the classes costs {guessing:.4g}; try ",

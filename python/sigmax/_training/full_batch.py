@@ -51,14 +51,15 @@ def train(run: Run, bar: Bar | None) -> None:
     arena = run.model.arena
     method = Lbfgs(run.state.search or LbfgsState(arena.astype(FLOAT64)), gtol=run.options.gtol)
     run.state = replace(run.state, search=method.state)
-    objective = _Objective(run)
+    objective = _Objective(run, bar)
     at_x = objective(method.point)
     method.tell(at_x.value, at_x.gradient)
     while not run.over:
         if method.state.converged:
             run.history.stopped = "converged"
             return
-        if method.evaluations > (run.options.max_evaluations or np.inf):
+        # of all iterations, but not of a line search that has begun
+        if method.state.evaluations > (run.options.max_evaluations or np.inf):
             run.history.stopped = "max_evaluations"
             return
         trial = objective(method.point)
@@ -82,8 +83,8 @@ def train(run: Run, bar: Bar | None) -> None:
 class _Objective:
     """C + (l2/2) sum w^2 of a run's training data, as a function of the parameters."""
 
-    def __init__(self, run: Run) -> None:
-        self._run = run
+    def __init__(self, run: Run, bar: Bar | None = None) -> None:
+        self._run, self._bar = run, bar
         layout = run.model.layout
         self._trial = layout.new_arena()  # so that the network only ever has accepted parameters
         self._gradient = layout.new_arena()
@@ -98,6 +99,8 @@ class _Objective:
         gradient = np.zeros(x.size)
         cost, n_correct, n_rows = 0.0, 0.0, 0
         for block in self._run.data.training.blocks(self._block_rows):
+            if self._bar is not None:
+                self._bar.update(0)  # that of a bag raises KeyboardInterrupt when all are to end
             of_block, correct = self._backprop(block)
             cost += of_block * len(block)
             n_correct += correct

@@ -13,7 +13,7 @@ rho_i = 1/(s_i . y_i), the direction is d = -H g, computed by the two-loop recur
 Steps, tests and constants are those of L-BFGS-B without bounds (Byrd, Lu, Nocedal & Zhu 1995, "A
 limited memory algorithm for bound constrained optimization"; Zhu et al. 1997, algorithm 778). Every
 dot product is `sigmax_dot`, and everything else is elementwise: the same costs and gradients give
-the same bits, whatever BLAS there is, and on every platform.
+the same bits, with any BLAS and on every platform.
 """
 
 from __future__ import annotations
@@ -85,7 +85,7 @@ class LbfgsState:
 
 
 class Lbfgs:
-    """A minimisation; the caller evaluates the function at `point` and tells it the result.
+    """A minimisation; the caller passes value and gradient at `point` to `tell`.
 
     Parameters
     ----------

@@ -51,10 +51,10 @@ class LineSearch:
     Attributes
     ----------
     step : float
-        The step whose phi and phi' `tell` is to be told of next; at the end, the one to take. 0
-        where no step lowers phi.
+        Where `tell` expects phi and phi' next; at the end, the step to take. 0 where no step lowers
+        phi.
     trials : int
-        How often it has been told.
+        How often `tell` was called.
 
     Examples
     --------
@@ -69,14 +69,13 @@ class LineSearch:
         self.step, self.trials = step, 0
         self._start = self._best = self._other = Trial(0.0, value, slope)
         self._bracketed = False  # whether there is a minimiser between best and other
-        self._auxiliary = True  # until then the minimiser sought is that of phi(a) - mu a phi'(0)
         self._least, self._most = 0.0, (1 + _FARTHEST) * step
         self._width, self._width_before = _MAX_STEP, 2 * _MAX_STEP
 
     def tell(self, value: float, slope: float) -> bool:
         """Record phi and phi' at `step`, and return whether the search is over.
 
-        It is, too, when no better step can be told from this one.
+        It is, too, when rounding errors or a short interval leave no better step to look for.
         """
         self.trials += 1
         trial, tilt = Trial(self.step, value, slope), _MU * self._start.slope
@@ -85,9 +84,10 @@ class LineSearch:
             return True
         if self._is_stuck(trial) or (trial.step == _MAX_STEP and value <= enough and slope <= tilt):
             return True
-        if value <= enough and slope >= 0:
-            self._auxiliary = False
-        if not (self._auxiliary and enough < value <= self._best.value):
+        # Here the paper's auxiliary function phi(a) - mu a phi'(0) stands in for phi. It drops it
+        # for good at a sufficient decrease with a slope >= 0, from which on no trial is in this
+        # range: all are at smaller steps than one with a sufficient decrease and no better value.
+        if not enough < value <= self._best.value:
             tilt = 0.0
         self._narrow(trial, tilt)
         return False
@@ -163,7 +163,7 @@ def _next_step(
         return (min(limit, step) if ahead else max(limit, step)), True
     if bracketed:
         return _minimum_of_cubic(trial, other)[0], True
-    return (most if ahead else least), False
+    return most, False  # without an interval, every trial is ahead
 
 
 def _secant(a: Trial, b: Trial) -> float:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from sigmax._data.sources import KnownExamples, open_data
-from sigmax._data.weighting import row_weights
+from sigmax._data.weighting import as_weights, row_weights
 from sigmax._model.kept_optimizer import KeptOptimizer
 from sigmax._training.epoch import (
     Pace,
@@ -24,6 +24,7 @@ from sigmax._training.training_state import TrainingState, new_progress
 from sigmax.errors import PYTHON, Words, said_in
 
 if TYPE_CHECKING:
+    from sigmax._boundary.arrays import Array
     from sigmax._data.examples import Examples
     from sigmax._model.model import Model
 
@@ -88,14 +89,22 @@ def _weighted(
         model.layout.n_out,
         mean_one=False,
     )
-    if weights is not None and not _LEAST_WEIGHT <= weights.max() <= 1 / _LEAST_WEIGHT:
-        name = "class_weight" if sample_weight is None else "sample_weight"
-        remedy = "" if sample_weight is None else ": sample_weight / numpy.max(sample_weight)"
+    if weights is not None and not _is_around_1(weights):
+        name, largest = "class_weight", weights.max()
+        if sample_weight is not None:
+            own = as_weights(sample_weight, len(examples), "sample_weight")
+            if options.class_weight is None or not _is_around_1(own):
+                name, largest = "sample_weight", own.max()
+        remedy = ": sample_weight / numpy.max(sample_weight)" if name == "sample_weight" else ""
         raise ValueError(
-            f"{name}: the largest weight is {weights.max():.3g}, and partial_fit uses weights as "
+            f"{name}: the largest weight is {largest:.3g}, and partial_fit uses weights as "
             f"they are; expected weights around 1{remedy}"
         )
     return examples.weighted(weights)
+
+
+def _is_around_1(weights: Array) -> bool:
+    return bool(_LEAST_WEIGHT <= weights.max() <= 1 / _LEAST_WEIGHT)
 
 
 def _train(model: Model, rows: KnownExamples, options: FitOptions, kept: KeptOptimizer) -> History:

@@ -151,7 +151,7 @@ def resumed_options(checkpoint: Checkpoint, given: Mapping[str, Any]) -> FitOpti
     >>> resumed_options(load("run.checkpoint"), {"batch_size": 5})
     sigmax.errors.OptionValueError: batch_size is 5, but run.checkpoint has 10; expected 10: ...
     """
-    plain = checked(given)  # each by itself: together they are the stored ones' matter
+    plain = checked(given)  # each by itself; together with the stored ones, see FitOptions below
     for name in given:
         if name in checkpoint.functions:
             if not (callable(plain[name]) or (name == "callbacks" and plain[name])):

@@ -9,12 +9,14 @@ from sigmax._data.column_statistics import fit_preparation
 from sigmax._data.columns import Columns
 from sigmax._data.sources import KnownExamples, Source, TrainingExamples, open_data
 from sigmax._data.splitting import held_out
-from sigmax._data.weighting import as_weights, row_weights
+from sigmax._data.weighting import as_weights, row_weights, rows_that_count
 from sigmax.errors import Mention, OptionValueError
 
 if TYPE_CHECKING:
+    from sigmax._boundary.arrays import Array
     from sigmax._data.examples import Examples
     from sigmax._data.preparation import Preparation
+    from sigmax._data.weighting import ClassWeight
     from sigmax._model.model import Model
     from sigmax._training.options import FitOptions
 
@@ -87,6 +89,33 @@ def assemble(
     return TrainingData(rows, rows.source(), validation, preparation)
 
 
+def require_both(X_val: object, y_val: object, sample_weight_val: object) -> bool:
+    """Return whether there is validation data; raise ValueError for a part of it."""
+    if (X_val is None) != (y_val is None):
+        given, missing = ("X_val", "y_val") if y_val is None else ("y_val", "X_val")
+        raise ValueError(f"{given} is given but {missing} is not; expected both or neither")
+    if X_val is None and sample_weight_val is not None:
+        raise ValueError("sample_weight_val is given but X_val is not; expected both or neither")
+    return X_val is not None
+
+
+def divide(
+    model: Model,
+    data: Examples,
+    fraction: float,
+    sample_weight: Array | None,
+    class_weight: ClassWeight,
+) -> tuple[Array, Array]:
+    """Return the numbers of the rows that `fit` trains on and of those that it holds out.
+
+    Rows whose weight is 0, by themselves or by their class, are not held out; see `held_out`.
+    """
+    counts = rows_that_count(
+        sample_weight, class_weight, data.labels, data.targets, model.layout.n_out
+    )
+    return held_out(data.weighted(counts), fraction, model.seed)
+
+
 def require_hidden_layer(model: Model, options: FitOptions) -> None:
     """Raise ValueError for dropout in a network without hidden layers."""
     sizes = model.layout.sizes
@@ -100,16 +129,12 @@ def _require_validation(
 ) -> None:
     if callable(X_val):
         raise TypeError("X_val is a callable; expected an array")
-    if (X_val is None) != (y_val is None):
-        given, missing = ("X_val", "y_val") if y_val is None else ("y_val", "X_val")
-        raise ValueError(f"{given} is given but {missing} is not; expected both or neither")
+    has_own = require_both(X_val, y_val, sample_weight_val)
     fraction = options.validation_fraction
-    if X_val is not None and fraction:
+    if has_own and fraction:
         because = (" and X_val is given",)
         raise OptionValueError("validation_fraction", fraction, "one of them", because)
-    if X_val is None and sample_weight_val is not None:
-        raise ValueError("sample_weight_val is given but X_val is not; expected both or neither")
-    if options.early_stopping and X_val is None and not fraction:
+    if options.early_stopping and not has_own and not fraction:
         raise OptionValueError(
             "early_stopping",
             options.early_stopping,
@@ -149,7 +174,8 @@ def _divide(
         weights = as_weights(sample_weight, len(data), "sample_weight")
     own = None
     if options.validation_fraction:
-        train, held = held_out(data.weighted(weights), options.validation_fraction, model.seed)
+        fraction = options.validation_fraction
+        train, held = divide(model, data, fraction, weights, options.class_weight)
         own = data.take(held)
         data = data.take(train)
         if weights is not None:
