@@ -13,6 +13,7 @@ import argparse
 import base64
 import hashlib
 import html
+import json
 import re
 from pathlib import Path
 from xml.etree import ElementTree
@@ -39,7 +40,7 @@ class PageError(ValueError):
 def mathml(latex: str, *, block: bool) -> str:
     """Return a formula in LaTeX as MathML, in as few characters as it needs."""
     tag = re.search(r"\\tag\{(.*?)\}", latex)
-    source = re.sub(r"\\tag\{.*?\}|\\Bigl|\\Bigr", "", latex).strip()
+    source = re.sub(r"\\tag\{.*?\}", "", latex).strip()
     markup = convert(source, display="block" if block else "inline")
     tree = ElementTree.fromstring(re.sub(r' xmlns="[^"]*"| display="inline"', "", markup))
     tidy(tree)
@@ -57,13 +58,21 @@ ITALIC = {ord("a") + i: 0x1D44E + i for i in range(26) if i != 7} | {
 }
 
 
+SANS_SERIF = {ord("A") + i: 0x1D5A0 + i for i in range(26)}
+
+
 def tidy(element: ElementTree.Element) -> None:
     """Remove groups of one, and spaces around signs in indices; a prime joins its letter."""
     for i, child in enumerate(element):
         tidy(child)
+        if child.get("mathvariant") == "sans-serif":  # an attribute that browsers give up
+            child.text = (child.text or "").translate(SANS_SERIF)
+            del child.attrib["mathvariant"]
         if child.tag == "mo" and child.get("stretchy") == "false":
             child.tag = "mi"  # what never stretches, in fewer characters
-            child.attrib.clear()
+        if child.tag in ("mo", "mi"):  # what parentheses have without being told
+            for name in ("stretchy", "fence", "form"):
+                child.attrib.pop(name, None)
         if child.tag == "mrow" and len(child) == 1:
             element[i] = child[0]
     if element.tag == "math" and len(element) == 1 and element[0].tag == "mrow":
@@ -106,8 +115,19 @@ def numbers_of(name: str) -> str:
 
 
 def widget(name: str) -> str:
-    """Return the HTML of what can be moved or clicked."""
-    return unquoted((PAGE / "widgets" / f"{name}.html").read_text(encoding="utf-8").rstrip())
+    """Return the place that main.mjs fills with a widget, which is of no use without scripts."""
+    if not (PAGE / "widgets" / f"{name}.html").is_file():
+        raise PageError(f"web/page/widgets has no {name}.html")
+    return f"<div data-widget={name}></div>"
+
+
+def all_widgets() -> str:
+    """Return what main.mjs calls WIDGETS: the HTML of each widget, by its name."""
+    found = {
+        path.stem: unquoted(path.read_text(encoding="utf-8").rstrip())
+        for path in sorted((PAGE / "widgets").glob("*.html"))
+    }
+    return f"const WIDGETS = {json.dumps(found, ensure_ascii=False)};\n"
 
 
 def with_directives(text: str, twins: dict[str, Twin]) -> str:
@@ -172,12 +192,22 @@ def policy(style: str, *scripts: str) -> str:
     )
 
 
+# Printable ASCII but <, without which nothing in a <script> can end or change it.
+DIGITS_91 = [chr(code) for code in range(33, 126) if chr(code) != "<"][:91]
+
+
 def embedded(content: bytes) -> str:
-    """Return bytes as text for a <script>: base 85, 5 characters where base64 takes 5.33."""
-    text = base64.b85encode(content).decode()
-    if "<!--" in text:  # the one thing that could end or change the element; it holds no slash
-        raise PageError("the text of embedded bytes has <!-- in it: change the bytes")
-    return text
+    """Return bytes as text for a <script>: 2 characters for 13 bits, since 91 * 91 > 2**13.
+
+    That is 1.23 characters for a byte, where base64 takes 1.33. At most 5 bits at the end are one
+    character; more are filled up with zeros. loader.js does the reverse.
+    """
+    bits = "".join(f"{byte:08b}" for byte in content)
+    rest = len(bits) % 13
+    end = DIGITS_91[int(bits[-rest:], 2)] if 0 < rest <= 5 else ""
+    bits = bits[:-rest] if end else bits + "0" * (-rest % 13)
+    groups = (int(bits[i : i + 13], 2) for i in range(0, len(bits), 13))
+    return "".join(DIGITS_91[group // 91] + DIGITS_91[group % 91] for group in groups) + end
 
 
 def zipped(content: bytes) -> bytes:
@@ -217,7 +247,7 @@ def page(engine: str) -> str:
     )
     style = (PAGE / "style.css").read_text(encoding="utf-8")
     loader = minified((PAGE / "scripts" / "loader.js").read_text(encoding="utf-8"), "script")
-    script = joined(PAGE / "scripts" / "main.mjs")
+    script = all_widgets() + joined(PAGE / "scripts" / "main.mjs")
     script, style = minified(script, "script"), minified(style, "style")
     parts = {
         "policy": policy(style, loader, script),

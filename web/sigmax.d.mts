@@ -3,8 +3,9 @@
  * cross-entropy cost. The arithmetic is that of the C library (csrc/sigmax_api.h), compiled to WebAssembly with SIMD; its
  * results are, to the bit, those of the Python package on x86-64 with SIGMAX_ISA=baseline.
  *
- * Names and equations are those of M. Nielsen, Neural Networks and Deep Learning, chapter 2, where the inputs are layer
- * 1: the first hidden layer is l = 2, and L is the output. Lists over layers begin with l = 2.
+ * Names and equations are those of M. Nielsen, Neural Networks and Deep Learning, chapter 2. Layers are numbered as in
+ * the derivation: the inputs are layer 0, a_0 = X; the first hidden layer is l = 1, and L is the output. Lists over
+ * layers begin with l = 1.
  *
  * Rows are examples. A matrix is a flat array, one row after the other. Arrays that are returned are copies. What is
  * wrong throws a SigmaxError that names the argument, its value and what was expected, and changes nothing.
@@ -94,11 +95,11 @@ export interface History {
 export interface Backprop {
     /** C, the mean over the rows in nats. */
     cost: number;
-    /** delta_2, ..., delta_L, each (n, n_l): the errors of the single rows (BP1, BP2). */
+    /** delta_1, ..., delta_L, each (n, n_l): the errors of the single rows (BP1, BP2). */
     deltas: Reals[];
-    /** dC/dW_2, ..., dC/dW_L, each (n_l, n_{l-1}): means over the rows (BP4). */
+    /** dC/dW_1, ..., dC/dW_L, each (n_l, n_{l-1}): means over the rows (BP4). */
     nablaWeights: Reals[];
-    /** dC/db_2, ..., dC/db_L, each (n_l): means over the rows (BP3). */
+    /** dC/db_1, ..., dC/db_L, each (n_l): means over the rows (BP3). */
     nablaBiases: Reals[];
 }
 
@@ -113,24 +114,29 @@ export interface Preparation {
 export class Network {
     private constructor();
 
+    // Each of these can be read, and setting one throws a TypeError.
+
+    /** n_0, ..., n_L. */
     readonly sizes: readonly number[];
     readonly dtype: Dtype;
     readonly seed: bigint;
     /** Epochs that fit has completed; with the seed, it determines the next shuffle. */
     readonly epochsTrained: number;
-    /** T in softmax(z_L / T) of predictProba and cost; 1, or what a model file says, until the next fit. */
+    /** T in softmax(z_L / T) of predictProba and cost; 1, or what a model file says, until fit completes an epoch. */
     readonly temperature: number;
     /** What a model file says is done to every X; null where it says nothing. */
     readonly preparation: Preparation | null;
     /** The names of the classes, and what they name ("str", "int", ...), of a model file that has them. */
     readonly classNames: string[] | null;
     readonly classKind: string | null;
+    /** The names of the columns of X, of a model file that has them. */
+    readonly columnNames: string[] | null;
     readonly parameterCount: number;
     readonly instructionSet: string;
 
-    /** W_2, ..., W_L, each (n_l, n_{l-1}), where w_jk goes from neuron k to neuron j; copies. */
+    /** W_1, ..., W_L, each (n_l, n_{l-1}), where w_jk goes from neuron k to neuron j; copies. */
     readonly weights: Reals[];
-    /** b_2, ..., b_L, each (n_l); copies. */
+    /** b_1, ..., b_L, each (n_l); copies. */
     readonly biases: Reals[];
     /** All weights, then all biases, in a flat copy. */
     parameters(): Reals;
@@ -141,9 +147,9 @@ export class Network {
     predictProba(X: Numbers): Reals;
     /** The class of each row: its first largest probability. */
     predict(X: Numbers): Int32Array;
-    /** z_2, ..., z_L, each (n, n_l): z_l = a_{l-1} W_l^T + b_l. */
+    /** z_1, ..., z_L, each (n, n_l): z_l = a_{l-1} W_l^T + b_l. */
     weightedInputs(X: Numbers): Reals[];
-    /** a_2, ..., a_L, each (n, n_l): sigmoid(z_l), and softmax(z_L). */
+    /** a_1, ..., a_L, each (n, n_l): sigmoid(z_l), and softmax(z_L). */
     activations(X: Numbers): Reals[];
     /** The mean cost in nats, and the share of rows that are classified correctly. At least one row. */
     cost(X: Numbers, labels: Labels): { cost: number; accuracy: number };

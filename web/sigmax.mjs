@@ -27,7 +27,10 @@ class Sigmax {
         this.compiler = memory.text(memory.c.sigmax_compiler());
     }
 
-    network({ sizes, dtype = "float32", seed = 0, init = "lecun", ...others } = {}) {
+    network(description = {}) {
+        if (description === null || typeof description !== "object")
+            refuse("description", description, "an object, like { sizes: [784, 30, 10] }");
+        const { sizes, dtype = "float32", seed = 0, init = "lecun", ...others } = description;
         const [unknown] = Object.keys(others);
         if (unknown !== undefined)
             throw new SigmaxError(`network has no argument ${shown(unknown)}; it has sizes, dtype, seed, init`);
@@ -39,20 +42,20 @@ class Sigmax {
         });
     }
 
-    #new(description) {
-        return new Network(MADE_HERE, this.#memory, this.#registry, description);
+    #new(description, others) {
+        return new Network(MADE_HERE, this.#memory, this.#registry, description, others);
     }
 
     async loadModel(bytes) {
         const { description, parameters, others } = asModel(await readNpz(bytes));
-        const network = this.#new(description);
+        const network = this.#new(description, others);
         try {
             network.setParameters(parameters);
         } catch (error) {
             network.free();
             throw error;
         }
-        return Object.assign(network, others);
+        return network;
     }
 
     readNpz(bytes) {

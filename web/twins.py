@@ -32,7 +32,7 @@ class Twin(NamedTuple):
 
 
 def _function_lines(lines: list[str], file: str, function: str) -> tuple[int, int]:
-    """Return (begin, end) of a C function as indices, its comment included, end exclusive."""
+    """Return (begin, end) of a C function as indices, without its comment, end exclusive."""
     head = re.compile(rf"[A-Za-z_].*\b{re.escape(function)}\(")
     heads = [i for i, line in enumerate(lines) if head.match(line) and not line.startswith("#")]
     heads = [i for i in heads if _opens_a_body(lines, i)]
@@ -41,10 +41,6 @@ def _function_lines(lines: list[str], file: str, function: str) -> tuple[int, in
     begin, end = heads[0], heads[0]
     while lines[end] != "}":
         end += 1
-    if begin > 0 and lines[begin - 1].endswith("*/"):
-        begin -= 1
-        while not lines[begin].startswith("/*"):
-            begin -= 1
     return begin, end + 1
 
 
@@ -59,7 +55,7 @@ def _opens_a_body(lines: list[str], head: int) -> bool:
 def cut_c(
     file: str, function: str, first: str = "", last: str = "", says: str = "", root: Path = ROOT
 ) -> Twin:
-    """Return a function of a C file with its comment, or its lines from `first` to `last`.
+    """Return a function of a C file, or its lines from `first` to `last`.
 
     Raises
     ------

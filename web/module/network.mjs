@@ -11,8 +11,8 @@ import { asOptions, OPTIONS, STEP_OPTIONS } from "./options.mjs";
 const ALL_BATCHES = 2 ** 32 - 1;
 const SEED_STEP = 0x9e3779b97f4a7c15n; // 2^64 / golden ratio, as in Python: seeds of dropout stay apart
 
-// What a network has beside its sizes and its parameters.
-const NOT_IN_C = ["epochsTrained", "temperature", "preparation", "classNames", "classKind"];
+// What a network has beside its description and its parameters.
+const OTHERS = { epochsTrained: 0, temperature: 1, preparation: null, classNames: null, classKind: null, columnNames: null };
 
 export const MADE_HERE = Symbol("made by instantiate");
 
@@ -21,23 +21,19 @@ export class Network {
     #handle;
     #arena; // the parameters
     #dtype; // one of DTYPES
+    #description; // { sizes, dtype, seed }
+    #others; // as OTHERS
     #registry;
 
     // With init, parameters as it says; without, parameters that its caller sets.
-    constructor(key, memory, registry, { sizes, dtype, seed, init } = {}) {
+    constructor(key, memory, registry, { sizes, dtype, seed, init } = {}, others = {}) {
         if (key !== MADE_HERE)
             throw new SigmaxError("Network is not called; expected network(), loadModel() or copy() to make one");
         const { size } = (this.#dtype = DTYPES[dtype]);
         this.#memory = memory;
         this.#registry = registry;
-        this.dtype = dtype;
-        this.sizes = Object.freeze([...sizes]);
-        this.seed = seed;
-        this.epochsTrained = 0;
-        this.temperature = 1;
-        this.preparation = null;
-        this.classNames = null;
-        this.classKind = null;
+        this.#description = { sizes: Object.freeze([...sizes]), dtype, seed };
+        this.#others = { ...OTHERS, ...others };
         this.#handle = memory.borrow((take) => {
             const pointer = memory.zero(take(4), 4);
             const sizesInC = memory.write(take(4 * sizes.length), Uint32Array.from(sizes));
@@ -52,6 +48,42 @@ export class Network {
         }
         registry.register(this, { memory, handle: this.#handle, arena: this.#arena }, this);
         if (init) memory.check(memory.c.sigmax_initialize(this.#handle, this.#arena, INITS[init], seed));
+    }
+
+    get sizes() {
+        return this.#description.sizes;
+    }
+
+    get dtype() {
+        return this.#description.dtype;
+    }
+
+    get seed() {
+        return this.#description.seed;
+    }
+
+    get epochsTrained() {
+        return this.#others.epochsTrained;
+    }
+
+    get temperature() {
+        return this.#others.temperature;
+    }
+
+    get preparation() {
+        return structuredClone(this.#others.preparation);
+    }
+
+    get classNames() {
+        return structuredClone(this.#others.classNames);
+    }
+
+    get classKind() {
+        return this.#others.classKind;
+    }
+
+    get columnNames() {
+        return structuredClone(this.#others.columnNames);
     }
 
     free() {
@@ -125,10 +157,11 @@ export class Network {
     // X prepared, checked, and in the network's dtype: { rows, X }.
     #inputs(given) {
         const [columns] = this.sizes;
-        let X = asReals(given, "X", this.preparation === null ? this.#dtype : DTYPES.float64);
+        const { preparation } = this.#others;
+        let X = asReals(given, "X", preparation === null ? this.#dtype : DTYPES.float64);
         if (X.length % columns !== 0)
             throw new SigmaxError(`X has ${X.length} numbers; expected a multiple of ${columns}, the columns of a row`);
-        if (this.preparation !== null) X = this.#dtype.array.from(prepared(X, this.preparation, columns));
+        if (preparation !== null) X = this.#dtype.array.from(prepared(X, preparation, columns));
         const i = firstNotFinite(X);
         if (i >= 0)
             refuse(`X, row ${Math.floor(i / columns)}, column ${i % columns},`, given[i], `a finite ${this.dtype}`);
@@ -274,7 +307,6 @@ export class Network {
             const training = this.#training(take, options, Math.min(options.batchSize, rows), masks, order);
             const data = this.#data(take, examples);
             const progress = memory.zero(take(PROGRESS.size), PROGRESS.size);
-            this.temperature = 1;
             for (let epoch = 0; epoch < options.epochs; epoch++) {
                 if (options.shuffle) memory.c.sigmax_permutation(seed, BigInt(this.epochsTrained), order, rows);
                 memory.setFields(progress, PROGRESS, { position: 0, cost: 0, n_correct: 0, batch: 0 });
@@ -283,7 +315,8 @@ export class Network {
                 history.cost.push(memory.field(progress, PROGRESS, "cost") / rows);
                 history.correct.push(correct);
                 history.accuracy.push(correct / rows);
-                this.epochsTrained++;
+                this.#others.temperature = 1; // what was calibrated is another network by now
+                this.#others.epochsTrained++;
             }
         });
         return history;
@@ -333,6 +366,7 @@ export class Network {
         const status = memory.c.sigmax_train(this.#live, this.#arena, data, training, progress, ALL_BATCHES);
         if (status === CONSTANTS.SIGMAX_DIVERGED) {
             const batch = memory.field(progress, PROGRESS, "batch");
+            if (batch > 0) this.#others.temperature = 1; // the batches before it have changed the parameters
             throw new SigmaxError(
                 `training diverged in epoch ${epoch}, batch ${batch} (both counted from 0): the cost or a parameter ` +
                     "became infinite or NaN; the parameters from before that batch are kept. Expected a smaller " +
@@ -347,16 +381,15 @@ export class Network {
     }
 
     astype(dtype) {
-        const description = { sizes: this.sizes, dtype: asChoice(dtype, "dtype", DTYPES), seed: this.seed };
+        const description = { ...this.#description, dtype: asChoice(dtype, "dtype", DTYPES) };
         const parameters = this.parameters();
-        const twin = new Network(MADE_HERE, this.#memory, this.#registry, description);
+        const twin = new Network(MADE_HERE, this.#memory, this.#registry, description, this.#others);
         try {
             twin.setParameters(parameters);
         } catch (error) {
             twin.free();
             throw error;
         }
-        for (const name of NOT_IN_C) twin[name] = this[name];
         return twin;
     }
 

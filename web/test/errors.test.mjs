@@ -2,6 +2,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
+import { modelArrays } from "../module/model_file.mjs";
+import { writeNpz } from "../module/npz_writing.mjs";
 import { OPTIONS } from "../module/options.mjs";
 import { instantiate, Network } from "../sigmax.mjs";
 import { assertRefused, sigmax } from "./shared.mjs";
@@ -11,6 +13,8 @@ const make = (more) => sigmax.network({ sizes: [2, 5, 2], seed: 1, ...more });
 
 const BAD_NETWORKS = [
     [undefined, /sizes is undefined; expected at least two integers/],
+    [null, /description is null; expected an object/],
+    [3, /description is 3; expected an object/],
     [{ sizes: [2] }, /sizes is \[2\]; expected at least two integers/],
     [{ sizes: "2-2" }, /sizes is "2-2"; expected/],
     [{ sizes: [0, 2] }, /sizes\[0\] is 0; expected an integer from 1/],
@@ -110,6 +114,27 @@ test("options", async () => {
     assert.deepEqual(network.parameters(), before);
     assert.equal(network.epochsTrained, 0);
     for (const name of Object.keys(OPTIONS)) network.fit(X, labels, { epochs: 0, [name]: undefined });
+});
+
+test("what a network is can be read alone, and what is read is a copy", async () => {
+    const network = make();
+    for (const name of ["sizes", "dtype", "seed", "epochsTrained", "temperature", "preparation", "classNames", "classKind", "columnNames"]) {
+        const before = network[name];
+        assert.throws(() => (network[name] = -3), TypeError, name);
+        assert.deepEqual(network[name], before);
+    }
+});
+
+test("a fit that is refused leaves the temperature", async () => {
+    const temperature = { descr: "<f8", shape: [], data: Float64Array.of(2) };
+    const network = await sigmax.loadModel(writeNpz({ ...modelArrays(make()), temperature }));
+    assert.equal(network.temperature, 2);
+    await assertRefused(() => network.fit(X, labels, { rate: 1e300 }), /diverged in epoch 0, batch 0/);
+    await assertRefused(() => network.fit(X, [0], {}), /labels has 1 entries/);
+    network.fit(X, labels, { epochs: 0 });
+    assert.equal(network.temperature, 2);
+    network.fit(X, labels, { epochs: 1 });
+    assert.equal(network.temperature, 1);
 });
 
 test("training that diverges keeps the parameters from before the batch", async () => {

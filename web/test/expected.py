@@ -92,6 +92,27 @@ def write_prepared(folder: Path) -> None:
     np.savez(folder / "prepared-results.npz", **arrays, parameters=network.parameters)
 
 
+class Frame:
+    """Columns with names, as the package takes data frames: it needs these two."""
+
+    def __init__(self, names: list[str], values: np.ndarray) -> None:
+        self.columns = names
+        self.values = values
+
+    def __array__(self, dtype: object = None, copy: bool | None = None) -> np.ndarray:
+        return np.array(self.values, dtype)
+
+
+def write_named(folder: Path) -> None:
+    """A model file of version 2: it was fitted on columns that have names."""
+    rng = np.random.default_rng(52)
+    X, y = rng.normal(size=(40, 3)).astype(np.float32), rng.integers(0, 2, 40)
+    network = sigmax.Network([3, 4, 2], seed=3)
+    network.fit(Frame(["Länge", "b", "c"], X), y, epochs=1)
+    network.save(folder / "named.npz")
+    np.savez(folder / "named-results.npz", X=X, proba=network.predict_proba(X))
+
+
 def write_equations(folder: Path) -> None:
     """The equations by themselves."""
     rng = np.random.default_rng(51)
@@ -137,6 +158,7 @@ def main() -> None:
     for number, case in enumerate(json.loads((HERE / "fits.json").read_text())):
         write_case(folder, number, case)
     write_prepared(folder)
+    write_named(folder)
     write_equations(folder)
     write_kinds(folder)
     facts = {

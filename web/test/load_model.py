@@ -21,6 +21,7 @@ print(
             and {part: getattr(preparation, part).tolist() for part in ("mean", "scale", "fill")},
             "classNames": stored.class_names,
             "classKind": stored.class_kind,
+            "columnNames": network.column_names,
         }
     )
 )

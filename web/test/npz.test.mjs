@@ -134,6 +134,9 @@ const int64 = (...values) => ({ descr: "<i8", shape: [values.length], data: BigI
 const scalar = (array) => ({ ...array, shape: [] });
 const string = (text) => ({ descr: `<U${text.length}`, shape: [], data: Uint32Array.from(text, (c) => c.codePointAt(0)) });
 
+const bytes = (text) => ({ descr: "|u1", shape: [new TextEncoder().encode(text).length], data: new TextEncoder().encode(text) });
+const version2 = (arrays, required) => ({ ...arrays, format_version: scalar(int64(2)), required_fields: bytes(JSON.stringify(required)) });
+
 // The arrays of a sound model with 2 inputs and 2 classes.
 const model = () => ({
     format_version: scalar(int64(1)),
@@ -148,7 +151,16 @@ const FAULTS = [
     ["missing", ({ seed, ...rest }) => rest, /"seed" is missing/],
     ["checkpoint", (arrays) => ({ ...arrays, checkpoint_version: scalar(int64(1)) }), /it is a checkpoint/],
     ["unknown", (arrays) => ({ ...arrays, extra: int64(1) }), /it holds "extra"/],
-    ["version", (arrays) => ({ ...arrays, format_version: scalar(int64(2)) }), /format_version is 2; expected 1/],
+    ["version", (arrays) => ({ ...arrays, format_version: scalar(int64(3)), extra: int64(1) }), /format_version is 3; expected 1 to 2/],
+    ["version 0", (arrays) => ({ ...arrays, format_version: scalar(int64(0)) }), /format_version is 0; expected 1 to 2/],
+    ["bag", (arrays) => ({ ...arrays, bag_version: scalar(int64(1)) }), /it is a checkpoint of a bag/],
+    ["no list", (arrays) => ({ ...arrays, format_version: scalar(int64(2)) }), /version is 2, but "required_fields" is missing/],
+    ["needed", (arrays) => ({ ...version2(arrays, ["sizes", "extra"]), extra: int64(1) }), /it needs "extra", which only a later release may know/],
+    ["needed and missing", (arrays) => version2(arrays, ["temperature"]), /required_fields has "temperature", which is missing/],
+    ["no field", (arrays) => ({ ...version2(arrays, []), "Extra!": int64(1) }), /it holds "Extra!"/],
+    ["no JSON", (arrays) => ({ ...version2(arrays, []), column_names: bytes("[") }), /column_names is not valid JSON/],
+    ["no strings", (arrays) => ({ ...version2(arrays, []), column_names: bytes("[1, 2]") }), /column_names is JSON, but no array of strings/],
+    ["a column more", (arrays) => ({ ...version2(arrays, []), column_names: bytes('["a", "b", "c"]') }), /column_names has 3 strings; expected 2/],
     ["dtype", (arrays) => ({ ...arrays, dtype: string("float16") }), /dtype is "float16"; expected one of "float32", "float64"/],
     ["sizes", (arrays) => ({ ...arrays, sizes: int64(2) }), /sizes is \[2\]; expected at least two/],
     ["one class", (arrays) => ({ ...arrays, sizes: int64(2, 1) }), /sizes\[1\] is 1; expected an integer from 2/],
@@ -164,6 +176,16 @@ const FAULTS = [
     ["a code point", (arrays) => ({ ...arrays, class_kind: { descr: "<U1", shape: [], data: Uint32Array.of(0x110000) } }), /"class_kind" holds 1114112, which is no code point/],
     ["epochs", (arrays) => ({ ...arrays, epochs_trained: { descr: "<u8", shape: [], data: BigUint64Array.of(2n ** 60n) } }), /epochs_trained is/],
 ];
+
+test("in version 2 an array that is not required may be ignored", async () => {
+    const file = { ...version2(model(), ["sizes", "dtype", "parameters"]), notes_of_later: int64(1), column_names: bytes('["ä", "b"]') };
+    const network = await sigmax.loadModel(writeNpz(file));
+    for (const each of [network, network.copy(), await sigmax.loadModel(await network.toNpz())])
+        assert.deepEqual(each.columnNames, ["ä", "b"]);
+    const arrays = await sigmax.readNpz(await network.toNpz());
+    assert.equal(arrays.get("format_version").data[0], 2n);
+    assert.deepEqual(JSON.parse(new TextDecoder().decode(arrays.get("required_fields").data)), ["sizes", "dtype", "parameters"]);
+});
 
 test("models with a fault", async () => {
     assert.deepEqual((await sigmax.loadModel(writeNpz(model()))).predict([1, 2]), Int32Array.of(0));

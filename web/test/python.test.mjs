@@ -97,6 +97,18 @@ test("a model file with preparation, temperature and class names", async () => {
     assert.equal(network.temperature, 1);
 });
 
+test("a model file of version 2, of a network that was fitted on columns with names", async () => {
+    const expected = await arraysOf(folder, "named-results.npz");
+    const network = await sigmax.loadModel(readFileSync(join(folder, "named.npz")));
+    assert.deepEqual(network.columnNames, ["Länge", "b", "c"]);
+    const path = join(folder, "named-from-node.npz");
+    for (const copy of [network, network.copy()]) {
+        assertSame(copy.predictProba(expected.get("X").data), expected.get("proba").data, exact, "proba");
+        writeFileSync(path, await copy.toNpz());
+        assert.deepEqual(JSON.parse(python("load_model.py", path)).columnNames, network.columnNames);
+    }
+});
+
 test("the equations by themselves", async () => {
     const expected = await arraysOf(folder, "equations.npz");
     for (const dtype of ["float32", "float64"]) {

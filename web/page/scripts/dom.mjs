@@ -24,6 +24,7 @@ export function svgElement(tag, attributes = {}, ...children) {
 
 /* A number with so many significant digits: 0.1235, −12.35, 1.235 × 10⁻⁷. */
 export function textOf(value, digits = 4) {
+  if (typeof value !== "number") throw new TypeError(`${value} is no number; expected one to show`);
   if (Number.isNaN(value)) return "not a number";
   if (!Number.isFinite(value)) return value > 0 ? "∞" : "−∞";
   if (value === 0) return "0";
@@ -35,6 +36,17 @@ export function textOf(value, digits = 4) {
   const [mantissa, exponent] = value.toExponential(digits - 1).split("e");
   const power = [...String(Math.abs(Number(exponent)))].map((d) => SUPERSCRIPTS[d]).join("");
   return `${mantissa.replace("-", "−")} × 10${Number(exponent) < 0 ? "⁻" : ""}${power}`;
+}
+
+/* The number that a text says, as textOf or a reader writes it: "2.3 × 10⁻⁶", "−0,5", "1e-3"; NaN where it says none. */
+export function numberOf(text) {
+  const plain = text
+    .trim()
+    .replace(",", ".")
+    .replace(/[−⁻]/g, "-")
+    .replace(/[⁰¹²³⁴⁵⁶⁷⁸⁹]/g, (digit) => SUPERSCRIPTS.indexOf(digit))
+    .replace(/\s*[×x*]\s*10\s*\^?\s*/, "e");
+  return plain === "" ? NaN : Number(plain);
 }
 
 /* The same as an element that carries the exact value; a name lets it be found again. */

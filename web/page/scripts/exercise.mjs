@@ -1,5 +1,5 @@
 /* "Your turn": a question about the digit in view, and what a wrong answer was probably made of. */
-import { byId, line, number, say, symbol, textOf } from "./dom.mjs";
+import { byId, line, number, numberOf, say, symbol, textOf } from "./dom.mjs";
 import { bp2Terms } from "./numbers_backward.mjs";
 import { strongest } from "./pass.mjs";
 
@@ -78,11 +78,10 @@ function near(answer, value) {
   return Number.isFinite(value) && Math.abs(answer - value) <= TOLERANCE * Math.abs(value);
 }
 
-/* What an answer is, in words. */
-export function judged(question, text) {
-  const typed = text.trim().replace(",", ".").replaceAll("−", "-").replace(/\s*[×x*]\s*10\^?/, "e");
-  const answer = Number(typed);
-  if (typed === "" || !Number.isFinite(answer)) return `“${text.trim()}” is no number. Write it like −0.0123 or 1.2e-3.`;
+/* What is said to an answer. */
+export function responseTo(question, text) {
+  const answer = numberOf(text);
+  if (!Number.isFinite(answer)) return `“${text.trim()}” is no number. Write it like −0.0123 or 1.2e-3.`;
   if (near(answer, question.answer)) return `Right: the engine has ${textOf(question.answer, 6)}.`;
   const mistake = question.mistakes.find(([value]) => near(answer, value) && !near(value, question.answer));
   if (mistake !== undefined) return `Not yet. ${mistake[1]}`;
@@ -102,9 +101,12 @@ export function startExercise() {
     question = QUESTIONS[byId("exercise-kind").value](view, turn);
     byId("exercise-question").replaceChildren(...question.shown);
   };
-  const fresh = () => {
+  const clear = () => {
     byId("exercise-answer").value = "";
     say(byId("exercise-message"), "");
+  };
+  const fresh = () => {
+    clear();
     ask();
   };
   byId("exercise-kind").addEventListener("change", fresh);
@@ -115,10 +117,12 @@ export function startExercise() {
   byId("exercise-show").addEventListener("click", () => say(byId("exercise-message"), `The answer is ${textOf(question.answer, 6)}.`));
   byId("exercise-form").addEventListener("submit", (event) => {
     event.preventDefault();
-    say(byId("exercise-message"), judged(question, byId("exercise-answer").value));
+    say(byId("exercise-message"), responseTo(question, byId("exercise-answer").value));
   });
   return (next) => {
     view = next;
+    const before = byId("exercise-question").textContent;
     ask();
+    if (byId("exercise-question").textContent !== before) clear(); /* what stands there is about other numbers */
   };
 }

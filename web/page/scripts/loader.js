@@ -3,24 +3,20 @@
  * unzipped in web/page/scripts.
  */
 globalThis.embedded = (() => {
-  const DIGITS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz!#$%&()*+-;<=>?@^_`{|}~";
-
-  /* The bytes that an element holds in base 85: five characters for four bytes, the last group cut short. */
+  /* The bytes that an element holds: 2 characters for 13 bits, one for what is left to the last byte. */
   function bytesOf(id) {
     const text = document.getElementById(id).textContent.trim();
-    const value = new Uint8Array(128);
-    [...DIGITS].forEach((digit, i) => (value[digit.charCodeAt(0)] = i));
-    const length = Math.floor((text.length * 4) / 5);
-    const bytes = new Uint8Array(Math.ceil(text.length / 5) * 4);
-    for (let i = 0; 5 * i < text.length; i++) {
-      let group = 0;
-      for (let k = 5 * i; k < 5 * i + 5; k++) group = group * 85 + (k < text.length ? value[text.charCodeAt(k)] : 84);
-      for (let k = 3; k >= 0; k--) {
-        bytes[4 * i + k] = group % 256;
-        group = Math.floor(group / 256);
-      }
+    const digit = (at) => text.charCodeAt(at) - (text.charCodeAt(at) > 60 ? 34 : 33); /* without "<", which is 60 */
+    const bytes = [];
+    let bits = 0; /* those of no byte yet, */
+    let count = 0; /* so many */
+    for (let at = 0; at < text.length; at += 2) {
+      const added = at + 1 < text.length ? 13 : 8 - count;
+      bits = (bits << added) | (added === 13 ? 91 * digit(at) + digit(at + 1) : digit(at));
+      for (count += added; count >= 8; count -= 8) bytes.push((bits >> (count - 8)) & 255);
+      bits &= (1 << count) - 1;
     }
-    return bytes.subarray(0, length);
+    return Uint8Array.from(bytes);
   }
 
   function unzipped(bytes) {

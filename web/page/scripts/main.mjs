@@ -2,7 +2,7 @@
 import { instantiate } from "../../sigmax.mjs";
 import { checkAll } from "./difference.mjs";
 import { digitsOf } from "./digits.mjs";
-import { byId, say, textOf } from "./dom.mjs";
+import { byId, numberOf, say, textOf } from "./dom.mjs";
 import { startDrawing } from "./drawing.mjs";
 import { startExercise } from "./exercise.mjs";
 import { startHistograms } from "./histograms.mjs";
@@ -31,22 +31,27 @@ const NUMBERS = {
   difference: differenceNumbers,
 };
 
+/* build_page.py puts WIDGETS in front of these scripts: the HTML of each, which takes its place in the page. */
+function placeWidgets() {
+  for (const place of document.querySelectorAll("[data-widget]")) place.outerHTML = WIDGETS[place.dataset.widget];
+}
+
 const { bytesOf, unzipped } = globalThis.embedded; /* of loader.js */
 
 function showNumbers(view) {
   for (const [name, numbers] of Object.entries(NUMBERS)) byId(`numbers-${name}`).replaceChildren(...numbers(view));
   const source = byId("source");
   if (document.activeElement !== source) source.value = sourceOf(view.pass, view.state);
+  say(byId("source-message"), "");
 }
 
 function startSource(store) {
   byId("source").addEventListener("change", () => {
     const { network, layer } = store.state;
     const most = network.sizes[layer - 1] - 1;
-    const k = Number(byId("source").value);
+    const k = numberOf(byId("source").value);
     if (Number.isInteger(k) && k >= 0 && k <= most) store.change({ source: k });
     else say(byId("source-message"), `k must be a whole number from 0 to ${most}.`);
-    if (store.state.source === k) say(byId("source-message"), "");
   });
 }
 
@@ -62,6 +67,7 @@ function startCheck(store) {
 }
 
 async function start() {
+  placeWidgets();
   const sigmax = await instantiate(await unzipped(bytesOf("engine")));
   const digits = digitsOf(await sigmax.readNpz(bytesOf("digits")));
   const options = { rate: 0.5, batchSize: 10, init: "lecun", hidden: [30] };

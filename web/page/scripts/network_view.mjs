@@ -2,6 +2,7 @@
 import { byId, element, say, textOf } from "./dom.mjs";
 import { N_TRAINING, paint, rowsOf } from "./digits.mjs";
 import { choose } from "./store.mjs";
+import { checkRate } from "./training.mjs";
 
 /* Blue by activation on white; the text is black or white, whichever has more contrast (WCAG 2: above 4.5 then). */
 function colours(button, activation) {
@@ -103,7 +104,7 @@ function step({ state }, by) {
 }
 
 function showDigit(store, row) {
-  say(byId("training-message"), "");
+  checkRate();
   store.change({ example: exampleOf(store.state.digits, row), source: null });
 }
 

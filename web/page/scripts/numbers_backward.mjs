@@ -101,15 +101,14 @@ export function updateNumbers({ pass, state }) {
   try {
     changed.step(example.x, [example.label], { rate: options.rate });
     const after = { w: changed.weights[l - 1][at], b: changed.biases[l - 1][j], cost: changed.cost(example.x, [example.label]).cost };
-    const rate = number(options.rate);
     const row = (name, before, slope, now, key) => [name, number(before), number(slope), number(-options.rate * slope), number(now, { name: key })];
     return [
-      about(`One step on ${state.example.name} alone, at the rate `, rate),
+      about(`One step on ${example.name} alone, at the rate `, number(options.rate), "."),
       table("One update", ["parameter", "before", "gradient", "change", "after"], [
         row(symbol("w", `${l},${j} ${k}`), pass.weights[l][at], pass.nablaWeights[l][at], after.w, "w_after"),
         row(symbol("b", `${l},${j}`), pass.biases[l][j], pass.nablaBiases[l][j], after.b, "b_after"),
       ]),
-      line(`At the rate ${options.rate} the cost of this digit goes from `, number(pass.cost), " to ", number(after.cost, { name: "cost_after" }), after.cost > pass.cost ? ": up, so this step is too long." : "."),
+      line("The cost of this digit goes from ", number(pass.cost), " to ", number(after.cost, { name: "cost_after" }), after.cost > pass.cost ? ": up, so this step is too long." : "."),
     ];
   } catch (error) {
     return [about("One step."), line(error.message)];
@@ -131,7 +130,7 @@ export function differenceNumbers({ pass, state }) {
     };
     return [
       about(`${nameOf(pass, l, j)}, ${state.example.name}.`),
-      table("Derivation and difference", ["parameter", "BP, float32", "BP, float64", "central difference", "gap"], [
+      table("Derivation and difference", ["parameter", `BP, ${network.dtype}`, "BP, float64", "central difference", "gap"], [
         row(symbol("w", `${l},${j} ${k}`), "w", j * n + k, pass.nablaWeights[l][j * n + k], exact.nablaWeights[l - 1][j * n + k]),
         row(symbol("b", `${l},${j}`), "b", j, pass.nablaBiases[l][j], exact.nablaBiases[l - 1][j]),
       ]),

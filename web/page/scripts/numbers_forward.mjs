@@ -10,9 +10,9 @@ export function nameOf(pass, layer, neuron) {
   return pass.last === 2 ? `Hidden neuron ${neuron}` : `Neuron ${neuron} of hidden layer ${layer}`;
 }
 
-/* The heading of some numbers: of whom they are. */
-export function about(text) {
-  return element("p", { class: "about" }, text, " ", element("a", { href: "#network" }, "Choose another"));
+/* The heading of some numbers: whose they are. */
+export function about(...children) {
+  return element("p", { class: "about" }, ...children, " ", element("a", { href: "#network" }, "Choose another"));
 }
 
 export function zNumbers({ pass, state }) {
@@ -46,6 +46,11 @@ export function sigmoidNumbers({ pass, state, sigmax }) {
   ];
 }
 
+/* e with the exponent z − m. */
+function power() {
+  return element("span", { class: "symbol" }, element("i", {}, "e"), element("sup", {}, element("i", {}, "z"), " − ", element("i", {}, "m")));
+}
+
 export function softmaxNumbers({ pass, state }) {
   const z = pass.z[pass.last];
   const a = pass.a[pass.last];
@@ -56,7 +61,7 @@ export function softmaxNumbers({ pass, state }) {
   rows.push(marked(["sum", "", number(z.reduce((sum, z_i) => sum + Math.exp(z_i - m), 0)), number(a.reduce((sum, a_i) => sum + a_i, 0))], "sum"));
   return [
     about(`The output layer, ${state.example.name}; its largest z is ${rows[z.indexOf(m)][1].textContent}.`),
-    table("Softmax of the output layer", ["class i", "z", "e^(z − m)", "a"], rows),
+    table("Softmax of the output layer", ["class i", "z", power(), "a"], rows),
   ];
 }
 
@@ -76,7 +81,7 @@ export function jacobianNumbers({ pass, state, sigmax }) {
   return [
     about(`What a small change of z of output neuron ${i} does to every output, ${state.example.name}.`),
     table("The derivatives of every output", ["j", "case", "a", "derivative"], rows),
-    line("The sum is 0 but for rounding in float32."),
+    line(`The sum is 0 but for rounding in ${state.network.dtype}.`),
   ];
 }
 
@@ -88,7 +93,7 @@ export function costNumbers({ pass, state }) {
   return [
     about(`${sentence(state.example.name)}, whose label is ${pass.label}.`),
     line(symbol("a", String(pass.label)), " = ", number(a[pass.label]), ", so ", symbol("C", "x"), " = −ln ", number(a[pass.label]), " = ", number(pass.cost, { name: "cost" }), " nats"),
-    line("From z: ", symbol("m"), " − ", symbol("z", String(pass.label)), " = ", number(m - z[pass.label]), ", and ln Σ ", symbol("e", ""), " = ", number(logarithm), ", together ", number(m - z[pass.label] + logarithm)),
+    line("From z: ", symbol("m"), " − ", symbol("z", String(pass.label)), " = ", number(m - z[pass.label]), ", and ln Σ ", power(), " = ", number(logarithm), ", together ", number(m - z[pass.label] + logarithm)),
     line(`A network that knows nothing gives each of ${a.length} classes 1/${a.length}; its cost is ln ${a.length} = `, number(Math.log(a.length)), "."),
   ];
 }

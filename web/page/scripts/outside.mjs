@@ -1,5 +1,6 @@
 /* Saving and loading the network, and the lines of Python that go on from the file. */
 import { byId, element, say } from "./dom.mjs";
+import { replaceNetwork } from "./store.mjs";
 import { measure } from "./training.mjs";
 
 const FILE = "sigmax-network.npz";
@@ -12,9 +13,12 @@ async function modelOf(sigmax, file) {
   const { sizes } = network;
   const fits = sizes[0] === 64 && sizes.at(-1) === 10 && sizes.length >= 3 && sizes.length <= 5 && sizes.every((n) => n <= 200);
   const plain = network.preparation === null && network.temperature === 1;
-  if (fits && plain) return network;
+  const ofDigits = network.classNames === null || network.classNames.every((name, i) => name === String(i));
+  if (fits && plain && ofDigits) return network;
+  const names = network.classNames;
   network.free();
   if (!fits) throw new RangeError(`its sizes are ${sizes.join("-")}; this page shows 64 inputs, one to three hidden layers of at most 200, 10 classes.`);
+  if (!ofDigits) throw new RangeError(`its classes are called ${names.join(", ")}; on this page they are the digits 0 to 9, in this order.`);
   throw new RangeError("it standardizes its inputs or is calibrated; the equations of this page do neither.");
 }
 
@@ -50,17 +54,9 @@ export function startOutside(store, sigmax) {
   byId("load").addEventListener("change", async () => {
     const [file] = byId("load").files;
     if (file === undefined) return;
-    const { state } = store;
     try {
       const network = await modelOf(sigmax, file);
-      state.network.free();
-      const last = network.sizes.length - 1;
-      const hiddenLayer = Math.min(state.hiddenLayer, last - 1);
-      const hiddenNeuron = Math.min(state.hiddenNeuron, network.sizes[hiddenLayer] - 1);
-      store.change({
-        network, hiddenLayer, hiddenNeuron, layer: hiddenLayer, neuron: hiddenNeuron, source: null,
-        epochs: network.epochsTrained, history: [measure(network, state.digits)],
-      });
+      replaceNetwork(store, network, { epochs: network.epochsTrained, history: [measure(network, store.state.digits)] });
       say(byId("outside-message"), `${file.name} is loaded: a network of ${network.sizes.join("-")}, trained for ${network.epochsTrained} epochs.`);
     } catch (error) {
       say(byId("outside-message"), `${file.name} was not loaded: ${error.message} The network is as it was.`);

@@ -3,7 +3,7 @@ import { byId, number, say, table } from "./dom.mjs";
 import { lineChart } from "./chart.mjs";
 import { N_TRAINING, rowsOf } from "./digits.mjs";
 import { quadraticDelta, quadraticStep } from "./quadratic_cost.mjs";
-import { measure, newNetwork } from "./training.mjs";
+import { measure, newNetwork, rateOf } from "./training.mjs";
 
 const EPOCHS = 10;
 
@@ -12,16 +12,18 @@ function wrongTable(sigmax) {
   const a = sigmax.softmax(z);
   const quadratic = quadraticDelta(a, sigmax.softmaxJacobian(z), 0);
   say(byId("wrong-z-text"), String(z[1]));
+  const entropy = sigmax.outputDelta(z, [1, 0, 0]);
   byId("wrong-table").replaceChildren(
-    table("The error of the right class", ["a of the right class", "δ, quadratic cost", "δ, cross-entropy"], [
-      [number(a[0]), number(quadratic[0], { name: "wrong_quadratic" }), number(a[0] - 1, { name: "wrong_entropy" })],
-    ]),
+    table("The errors of the three classes", ["class i", "a", "y", "δ, quadratic", "δ, cross-entropy"], [...a.keys()].map((i) => [
+      ["1, right", "2, believed", "3"][i], number(a[i]), i === 0 ? "1" : "0", number(quadratic[i], { name: `wrong_quadratic${i}` }), number(entropy[i], { name: `wrong_entropy${i}` }),
+    ])),
   );
 }
 
 /* Trains two networks from the same beginning on the same batches, epoch by epoch, and shows both accuracies. */
 async function race(state, sigmax) {
-  const { options, digits } = state;
+  const { digits } = state;
+  const options = { ...state.options, rate: rateOf(byId("rate").value) };
   const networks = [newNetwork(sigmax, options), newNetwork(sigmax, options)];
   const curves = networks.map((network) => [measure(network, digits).accuracy]);
   try {
@@ -59,7 +61,7 @@ export function startQuadratic(store, sigmax) {
     try {
       say(byId("race-result"), await race(store.state, sigmax));
     } catch (error) {
-      say(byId("race-result"), `${error.message} Take a smaller rate above.`);
+      say(byId("race-result"), error instanceof RangeError ? error.message : `${error.message} Take a smaller rate above.`);
     } finally {
       byId("race").disabled = false;
     }

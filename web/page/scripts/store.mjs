@@ -32,6 +32,15 @@ export function createStore(state) {
   };
 }
 
+/* Shows another network; a chosen neuron that it lacks becomes its last one. */
+export function replaceNetwork(store, network, patch) {
+  const { state } = store;
+  if (network !== state.network) state.network.free();
+  const layer = Math.min(state.hiddenLayer, network.sizes.length - 2);
+  const neuron = Math.min(state.hiddenNeuron, network.sizes[layer] - 1);
+  store.change({ network, layer, neuron, hiddenLayer: layer, hiddenNeuron: neuron, source: null, ...patch });
+}
+
 /* Chooses a neuron: of the output layer, or hidden. */
 export function choose(store, layer, neuron) {
   const { network } = store.state;

@@ -1,10 +1,12 @@
 /* Training: the options, the buttons, the curve. */
-import { byId, say, textOf } from "./dom.mjs";
+import { byId, numberOf, say, textOf } from "./dom.mjs";
 import { lineChart } from "./chart.mjs";
 import { N_PIXELS, N_TRAINING, rowsOf } from "./digits.mjs";
+import { replaceNetwork } from "./store.mjs";
 
 const CLASSES = 10;
 const NETWORK_SEED = 0;
+const MOST_EPOCHS = 500; /* then "Train" stops */
 
 export function newNetwork(sigmax, options, dtype = "float32") {
   return sigmax.network({ sizes: [N_PIXELS, ...options.hidden, CLASSES], dtype, seed: NETWORK_SEED, init: options.init });
@@ -19,8 +21,8 @@ export function measure(network, digits) {
 
 /* The rate that was typed, or an error in words. */
 export function rateOf(text) {
-  const rate = Number(text.trim().replace(",", ".").replace("−", "-"));
-  if (text.trim() === "" || Number.isNaN(rate)) {
+  const rate = numberOf(text);
+  if (Number.isNaN(rate)) {
     throw new RangeError(`The rate must be a number, but it is “${text.trim()}”. 0.5 learns well here.`);
   }
   if (!Number.isFinite(rate) || rate <= 0) {
@@ -29,104 +31,118 @@ export function rateOf(text) {
   return rate;
 }
 
+/* Returns the rate of the panel, or null; the message below it says what is wrong with it, or nothing. */
+export function checkRate() {
+  try {
+    const rate = rateOf(byId("rate").value);
+    byId("rate").removeAttribute("aria-invalid");
+    say(byId("training-message"), "");
+    return rate;
+  } catch (error) {
+    byId("rate").setAttribute("aria-invalid", "true");
+    say(byId("training-message"), error.message);
+    return null;
+  }
+}
+
+function isMuchWorse(cost, before) {
+  return !(cost <= 3 * before) && !(cost <= 1);
+}
+
 export function startTraining(store, sigmax) {
-  let running = false;
+  let frame = null; /* of the next epoch, while training */
   let position = 0;
   const { state } = store;
 
-  /* Reads the rate, does the work, and says in words what went wrong. Returns whether it went well. */
-  const attempt = (work) => {
-    const message = byId("training-message");
-    try {
-      state.options.rate = rateOf(byId("rate").value);
-      byId("rate").removeAttribute("aria-invalid");
-    } catch (error) {
-      byId("rate").setAttribute("aria-invalid", "true");
-      say(message, error.message);
-      return false;
-    }
-    const { network } = state;
-    const saved = { parameters: network.parameters(), epochs: network.epochsTrained };
-    const before = measure(network, state.digits);
-    let after = before;
+  /*
+   * Does the work at the rate of the panel. Where it fails, or an epoch makes the cost much larger, says so, and the network is
+   * as before; a step is kept, for one digit alone may do so at a good rate. Returns whether the network has changed.
+   */
+  const attempt = (work, isEpoch) => {
+    const rate = checkRate();
+    if (rate === null) return false;
+    state.options.rate = rate;
+    const saved = state.network.copy();
+    const before = measure(saved, state.digits).cost;
+    const best = Math.min(...state.history.map(({ cost }) => cost));
+    let problem = "";
     try {
       work(state.options);
-      after = measure(network, state.digits);
+      const { cost } = measure(state.network, state.digits);
+      if (isEpoch && isMuchWorse(cost, before)) problem = `At this rate the steps are too long: the cost went from ${textOf(before, 3)} to ${textOf(cost, 3)}.`;
+      else if (isMuchWorse(cost, best)) say(byId("training-message"), `The cost is ${textOf(cost, 3)}, and it was ${textOf(best, 3)}: a step was too long. Take a smaller rate, and train for some epochs or start again.`);
     } catch (error) {
-      network.setParameters(saved.parameters);
-      network.epochsTrained = saved.epochs;
-      say(message, `${error.message} The network is as it was before. Take a smaller rate, or start again.`);
-      return false;
+      problem = error.message;
     }
-    const worse = after.cost > 3 * before.cost && after.cost > 1;
-    say(message, worse ? `At this rate the steps are too long: the cost went from ${textOf(before.cost, 3)} to ${textOf(after.cost, 3)}. Take a smaller rate and start again.` : "");
-    return !worse;
+    if (problem === "") {
+      saved.free();
+      return true;
+    }
+    state.network.free();
+    state.network = saved;
+    say(byId("training-message"), `${problem} The network is as it was before. Take a smaller rate.`);
+    return false;
   };
 
-  const epochs = () =>
-    attempt((options) => {
+  const epoch = () => {
+    const went = attempt((options) => {
       const { X, labels } = rowsOf(state.digits, 0, N_TRAINING);
       state.network.fit(X, labels, { epochs: 1, batchSize: options.batchSize, rate: options.rate });
-      const now = measure(state.network, state.digits);
+    }, true);
+    if (went) {
       state.epochs++;
-      state.history.push(now);
-    });
+      state.history.push(measure(state.network, state.digits));
+    }
+    store.change();
+    return went;
+  };
 
+  /* While training, a screen reader is not given each epoch: it reads the last one. */
   const stop = () => {
-    running = false;
+    if (frame === null) return;
+    cancelAnimationFrame(frame);
+    frame = null;
     say(byId("train"), "Train");
+    byId("progress").removeAttribute("aria-live");
+    store.change();
   };
 
   const run = () => {
-    if (!running) return;
-    if (!epochs() || state.epochs >= 500) stop();
-    store.change();
-    requestAnimationFrame(run);
+    frame = requestAnimationFrame(run);
+    if (!epoch() || state.epochs >= MOST_EPOCHS) stop();
   };
 
   const reset = () => {
     stop();
     position = 0;
-    state.network.free();
     const network = newNetwork(sigmax, state.options);
-    const last = network.sizes.length - 1;
-    say(byId("training-message"), "");
-    store.change({
-      network,
-      epochs: 0,
-      history: [measure(network, state.digits)],
-      hiddenLayer: Math.min(state.hiddenLayer, last - 1),
-      layer: 1,
-      neuron: state.hiddenLayer === 1 ? state.hiddenNeuron : 0,
-      source: null,
-    });
+    replaceNetwork(store, network, { epochs: 0, history: [measure(network, state.digits)] });
+    checkRate();
   };
 
   byId("train").addEventListener("click", () => {
-    running = !running;
-    say(byId("train"), running ? "Stop" : "Train");
+    if (frame !== null) {
+      stop();
+      return;
+    }
+    say(byId("train"), "Stop");
+    byId("progress").setAttribute("aria-live", "off");
     run();
   });
-  byId("epoch").addEventListener("click", () => {
-    epochs();
-    store.change();
-  });
+  byId("epoch").addEventListener("click", epoch);
   byId("step").addEventListener("click", () => {
-    attempt((options) => {
-      const end = Math.min(position + options.batchSize, N_TRAINING);
-      const { X, labels } = rowsOf(state.digits, position, end);
-      state.network.step(X, labels, { rate: options.rate });
-      position = end % N_TRAINING;
-    });
+    const end = Math.min(position + state.options.batchSize, N_TRAINING);
+    const { X, labels } = rowsOf(state.digits, position, end);
+    if (attempt(({ rate }) => state.network.step(X, labels, { rate }))) position = end % N_TRAINING;
     store.change();
   });
   byId("step-digit").addEventListener("click", () => {
-    attempt((options) => state.network.step(state.example.x, [state.example.label], { rate: options.rate }));
+    attempt(({ rate }) => state.network.step(state.example.x, [state.example.label], { rate }));
     store.change();
   });
   byId("reset").addEventListener("click", reset);
   byId("rate").addEventListener("change", () => {
-    attempt(() => {});
+    state.options.rate = checkRate() ?? state.options.rate;
     store.change();
   });
   byId("batch").addEventListener("change", () => {

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,9 @@ import pytest
 os.environ["SIGMAX_ISA"] = "baseline"  # whose bits the page has; read whenever a network is made
 
 ROOT = Path(__file__).resolve().parents[3]
+sys.path.insert(0, str(ROOT / "tests"))
+from expected_skips import pytest_sessionfinish  # noqa: E402, F401 (a hook)
+
 PAGE = Path(os.environ.get("SIGMAX_PAGE", ROOT / "docs" / "derivation.html")).resolve()
 
 

@@ -51,6 +51,9 @@ def test_every_section_before_training(reader, digits, layer, neuron, hidden, ou
     if (layer, neuron) != (1, 0):
         reader.neuron(layer, neuron)
     k = check_numbers(reader, network, X[0], y[0], hidden, output, layer, neuron)
+    about = reader.page.inner_text("#numbers-update .about")
+    assert about == "One step on digit no. 0 alone, at the rate 0.5000. Choose another"
+    assert reader.page.inner_html("#numbers-cost sup") == "<i>z</i> \N{MINUS SIGN} <i>m</i>"
     batch = network.backprop(X[:10], y[:10])
     assert same(reader.value("bp3", "nabla_b_batch"), batch.nabla_b[layer - 1][neuron])
     assert same(reader.value("bp4", "nabla_w_batch"), batch.nabla_w[layer - 1][neuron, k])

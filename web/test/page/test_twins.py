@@ -38,6 +38,24 @@ def test_a_function_that_is_renamed_is_missed():
         twins.cut_reference("bp9")
 
 
+@pytest.mark.parametrize("length", [*range(30), 1000])
+def test_bytes_are_embedded_and_found_again(open_page, length):
+    build_page = pytest.importorskip("build_page")
+    content = bytes((37 * i + length) % 256 for i in range(length))
+    reader = open_page()
+    found = reader.page.evaluate(
+        """(text) => {
+            const holder = document.createElement("p");
+            holder.id = "holder";
+            holder.textContent = text;
+            document.body.append(holder);
+            return [...embedded.bytesOf("holder")];
+        }""",
+        build_page.embedded(content),
+    )
+    assert bytes(found) == content
+
+
 def test_the_page_is_the_one_that_its_sources_make():
     """All but the engine, which needs a compiler for WebAssembly; .ci/run makes that, too."""
     pytest.importorskip("latex2mathml")
