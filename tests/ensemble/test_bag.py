@@ -138,6 +138,24 @@ def test_weights_of_rows_and_classes():
     assert np.array_equal(bagged.network.parameters, sigmax.fold(members).parameters)
 
 
+def test_rows_of_a_class_of_weight_0_are_not_held_out():
+    X, y = data()
+    options = {**OPTIONS, "class_weight": [0.0, 1.0], "validation_fraction": 0.3}
+    one = bag(X, y, hidden=[7], seed=3, n_networks=1, **options)
+    network = Network([4, 7, 2], seed=3)
+    history = network.fit(X, y, **options)
+    assert np.array_equal(one.network.parameters, network.parameters)
+    assert one.histories[0].val_cost == history.val_cost
+
+
+def test_folds_for_rows_of_a_class_that_counts():
+    X, y = data()
+    few = np.zeros_like(y)
+    few[[3, 50, 120]] = 1
+    with pytest.raises(ValueError, match=r"n_networks is 5, .* rows with a weight above 0, 3"):
+        small(X, few, class_weight=[0.0, 1.0])
+
+
 def test_rows_of_weight_0_change_nothing_but_their_own_answers():
     X, y = data()
     weights = np.where(np.arange(len(X)) % 3 == 0, 0.0, 1.0)
@@ -557,7 +575,7 @@ def files_in(folder):
     [
         ({"hidden": [], "dropout": 0.1}, "dropout is 0.1"),
         ({"schedule": lambda epoch: -1.0}, r"schedule\(0\) is -1"),
-        ({"class_weight": [1.0, 0.0], "y": np.arange(203) > 0}, "leave.* no row with a weight"),
+        ({"class_weight": [1.0, 0.0], "y": np.arange(203) > 0}, "rows with a weight above 0, 1"),
         ({"progress": True}, "tqdm"),
     ],
 )

@@ -202,7 +202,9 @@ def _rows(plan: Plan, shared: SharedRows) -> list[tuple[Array, Array | None]]:
     fraction = plan.options.validation_fraction
     if plan.n_networks > 1:
         return rows_of_members(shared, plan.n_networks, plan.repeats, plan.seed)
-    return [held_out(shared.examples, fraction, plan.seed) if fraction else (shared.numbers, None)]
+    if fraction:
+        return [held_out(shared.that_count(), fraction, plan.seed)]
+    return [(shared.numbers, None)]
 
 
 def _jobs(

@@ -18,7 +18,7 @@ from sigmax._data.examples import Examples
 from sigmax._data.rows import ArrayRows, DenseRows, block_rows
 from sigmax._data.sources import ChosenSource, KnownExamples, Source, open_data
 from sigmax._data.splitting import fold_numbers
-from sigmax._data.weighting import as_weights, row_weights
+from sigmax._data.weighting import as_weights, row_weights, rows_that_count
 from sigmax._ensemble.folding import fold
 from sigmax._model.calibration import Calibration, best_temperature
 from sigmax._model.inference import probabilities, score, weighted_inputs
@@ -106,6 +106,14 @@ class SharedRows:
     def __len__(self) -> int:
         """Count the rows."""
         return len(self.examples)
+
+    def that_count(self) -> Examples:
+        """Return all rows with weight 0 for those that no training counts, to be divided."""
+        labels, targets = self.examples.labels, self.examples.targets
+        counts = rows_that_count(
+            self._weights, self._class_weight, labels, targets, self.layout.n_out
+        )
+        return self.examples.weighted(counts)
 
     def of_member(self, m: int, trained: Array, held: Array | None) -> TrainingData:
         """Return the data of member m, which trains on some rows and holds others out."""
@@ -252,7 +260,7 @@ def rows_of_members(
 
     Raises ValueError when there are fewer rows that count than folds.
     """
-    examples, n_folds = shared.examples, n_networks // repeats
+    examples, n_folds = shared.that_count(), n_networks // repeats
     weights = examples.weights
     n_counting = len(examples) if weights is None else int(np.count_nonzero(weights))
     if n_counting < n_folds:
