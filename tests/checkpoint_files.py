@@ -74,3 +74,16 @@ def comparable(checkpoint):
     del progress["seconds"]  # which go on to be counted
     numbers = {name: (array.dtype.str, array.tobytes()) for name, array in arrays.items()}
     return progress, numbers, checkpoint.options, checkpoint.functions
+
+
+def all_of(history):
+    """A History but for its times."""
+    values = dict(vars(history))
+    del values["seconds"]
+    return values
+
+
+def equal(network, history, other, other_history):
+    """Two trainings gave the same History and networks, to the bit."""
+    assert all_of(history) == all_of(other_history)
+    assert what_it_holds(network) == what_it_holds(other)

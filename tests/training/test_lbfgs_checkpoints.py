@@ -5,7 +5,7 @@ import os
 import numpy as np
 import pytest
 import sigmax
-from checkpoint_files import change, refused, set_json
+from checkpoint_files import change, equal, refused, set_json
 from helpers import what_it_holds
 from sigmax._training import checkpoint_file as checkpoints
 from sigmax._training import full_batch
@@ -52,14 +52,6 @@ def interrupted(path, data, n_epochs, dtype="float64", **options):
         network.fit(*data, checkpoint=path, callbacks=[ctrl_c_after(n_epochs)], **options)
     assert "goes on" in caught.value.__notes__[0]
     return network
-
-
-def equal(network, history, other, other_history):
-    kept = [dict(vars(each)) for each in (history, other_history)]
-    for values in kept:
-        del values["seconds"]
-    assert kept[0] == kept[1]
-    assert what_it_holds(network) == what_it_holds(other)
 
 
 @pytest.mark.parametrize("every", [1, 5])

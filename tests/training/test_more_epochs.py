@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import sigmax
-from checkpoint_files import change, refused, set_json
+from checkpoint_files import change, equal, refused, set_json
 from helpers import what_it_holds
 from sigmax._training import checkpoint_file as checkpoints
 from sigmax._training.run import Run
@@ -50,17 +50,6 @@ def stop_after(n_epochs, error=None):
         return epoch + 1 == n_epochs
 
     return callback
-
-
-def all_of(history):
-    values = dict(vars(history))
-    del values["seconds"]
-    return values
-
-
-def equal(network, history, other, other_history):
-    assert all_of(history) == all_of(other_history)
-    assert what_it_holds(network) == what_it_holds(other)
 
 
 @pytest.mark.parametrize("schedule", SCHEDULES)

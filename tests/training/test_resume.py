@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import sigmax
+from checkpoint_files import equal
 from helpers import what_it_holds
 from sigmax._training import checkpoint_file as checkpoints
 from sigmax._training import epoch, run
@@ -54,18 +55,6 @@ def new_network(dtype="float32", seed=4):
     return sigmax.Network(SIZES, dtype=dtype, seed=seed)
 
 
-def all_of(history):
-    """A History but for its times."""
-    values = dict(vars(history))
-    del values["seconds"]
-    return values
-
-
-def equals(network, history, other, other_history):
-    assert all_of(history) == all_of(other_history)
-    assert what_it_holds(network) == what_it_holds(other)
-
-
 def check(interrupt, path, data, options, *, points=(1, 4, 9, 10, 17, 26), dtype="float32", **more):
     """Interrupt after each number of batches in turn, resume in another network, and compare.
 
@@ -87,7 +76,7 @@ def check(interrupt, path, data, options, *, points=(1, 4, 9, 10, 17, 26), dtype
         again = {name: options[name] for name in ("schedule", "callbacks") if name in options}
         functions = {name: value for name, value in again.items() if not isinstance(value, str)}
         history = second.fit(X, y, resume=path, **functions, **more)
-        equals(second, history, whole, expected)
+        equal(second, history, whole, expected)
         assert len(history.seconds) == expected.epochs
     return whole, expected
 
@@ -124,7 +113,7 @@ def test_interrupted_again_and_again(interrupt, path, data):
         with pytest.raises(KeyboardInterrupt):
             network.fit(X, y, **more)
         network, more = new_network(), {"resume": path}
-    equals(network, network.fit(X, y, resume=path), whole, expected)
+    equal(network, network.fit(X, y, resume=path), whole, expected)
 
 
 @pytest.mark.parametrize(
@@ -207,7 +196,7 @@ def test_a_second_fit(interrupt, path, data):
     with pytest.raises(KeyboardInterrupt):
         first.fit(X, y, checkpoint=path, **options)
     second = new_network()
-    equals(second, second.fit(X, y, resume=path), whole, expected)
+    equal(second, second.fit(X, y, resume=path), whole, expected)
     assert second.epochs_trained == 4
 
 
@@ -223,7 +212,7 @@ def test_memmap(interrupt, path, data, tmp_path, monkeypatch):
     monkeypatch.setattr(sources, "_CHUNK_BYTES", 25 * SIZES[0] * 4)  # pieces of two batches
     options = {"optimizer": "adam", "dropout": 0.2}
     whole, history = check(interrupt, path, (mapped, y), options)
-    equals(whole, history, *fitted(np.asarray(mapped), y, epochs=3, batch_size=10, **options))
+    equal(whole, history, *fitted(np.asarray(mapped), y, epochs=3, batch_size=10, **options))
 
 
 def fitted(X, y, **options):
@@ -237,7 +226,7 @@ def test_sparse_rows(interrupt, path, data):
     X = np.where(np.abs(X) < 0.7, 0, X).astype(np.float32)
     options = {"optimizer": "adam", "dropout": 0.2}
     whole, history = check(interrupt, path, (sparse.csr_array(X), y), options)
-    equals(whole, history, *fitted(X, y, epochs=3, batch_size=10, **options))
+    equal(whole, history, *fitted(X, y, epochs=3, batch_size=10, **options))
 
 
 @pytest.mark.parametrize("block", [7, 10, 33, 90])
@@ -251,7 +240,7 @@ def test_stream(interrupt, path, data, block):
     options = {"optimizer": "adam", "dropout": 0.2}
     whole, history = check(interrupt, path, (stream, None), options)
     other = fitted(X, y, epochs=3, batch_size=10, shuffle=False, **options)
-    equals(whole, history, *other)
+    equal(whole, history, *other)
 
 
 # ---- where it ends -------------------------------------------------------------------------------
@@ -263,7 +252,7 @@ def test_a_finished_run_gives_its_history_and_network_at_once(path, data):
     expected = whole.fit(X, y, epochs=3, checkpoint=path)
     content = path.read_bytes()
     second = new_network()
-    equals(second, second.fit(X, y, resume=path), whole, expected)
+    equal(second, second.fit(X, y, resume=path), whole, expected)
     assert path.read_bytes() == content
 
 
@@ -300,7 +289,7 @@ def test_a_callback_that_stops(path, data):
     assert expected.stopped == "callback"
     second = new_network()
     history = second.fit(X, y, resume=path, callbacks=[lambda *_: None])
-    equals(second, history, whole, expected)
+    equal(second, history, whole, expected)
 
 
 def test_a_callback_that_raises_leaves_the_epoch_before(path, data):
@@ -317,7 +306,7 @@ def test_a_callback_that_raises_leaves_the_epoch_before(path, data):
     whole, second = new_network(), new_network()
     expected = whole.fit(X, y, epochs=5)
     history = second.fit(X, y, resume=path, callbacks=[lambda *_: None])
-    equals(second, history, whole, expected)
+    equal(second, history, whole, expected)
 
 
 def test_divergence_leaves_the_checkpoint_before(path, data):
@@ -331,7 +320,7 @@ def test_divergence_leaves_the_checkpoint_before(path, data):
     assert checkpoints.load(path).state.epoch == 3
     whole, second = new_network(), new_network()
     expected = whole.fit(X, y, schedule=lambda epoch: 0.1, **options)
-    equals(second, second.fit(X, y, resume=path, schedule=lambda epoch: 0.1), whole, expected)
+    equal(second, second.fit(X, y, resume=path, schedule=lambda epoch: 0.1), whole, expected)
 
 
 def test_checkpoint_every(interrupt, path, data):
